@@ -1,0 +1,2 @@
+//! Warifu.
+fn main() {}
