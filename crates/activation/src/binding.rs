@@ -1,0 +1,45 @@
+//! What one handshake is about: whose token, of which service, from which issuance, with which parameters. Both halves feed
+//! it into OPAQUE as the identities of RFC 9807 §2.1, so a run with any other value fails.
+
+use crate::{Id, Parameters, SUITE_ID, codec::put_lp};
+
+/// Everything that a handshake is bound to beside the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The protected site (サービスID).
+    pub service_id: Id,
+    /// The random id that the mail names (ユーザID), not the login id.
+    pub token_user_id: Id,
+    /// The issuance that the password was chosen for.
+    pub issuance_id: Id,
+    /// What the codes will look like.
+    pub parameters: Parameters,
+}
+
+impl Binding {
+    /// `client_identity` of RFC 9807: lp(service id) | lp(token user id) | lp(issuance id) | lp(parameters).
+    pub(crate) fn client_identity(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_lp(&mut bytes, self.service_id.as_str().as_bytes());
+        put_lp(&mut bytes, self.token_user_id.as_str().as_bytes());
+        put_lp(&mut bytes, self.issuance_id.as_str().as_bytes());
+        put_lp(&mut bytes, &self.parameters.to_bytes());
+        bytes
+    }
+
+    /// `server_identity` of RFC 9807: lp(service id) | lp(suite id).
+    pub(crate) fn server_identity(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_lp(&mut bytes, self.service_id.as_str().as_bytes());
+        put_lp(&mut bytes, SUITE_ID.as_bytes());
+        bytes
+    }
+}
+
+/// `credential_identifier` of RFC 9807, which selects the OPRF key: lp(service id) | lp(token user id).
+pub(crate) fn credential_identifier(service_id: &Id, token_user_id: &Id) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_lp(&mut bytes, service_id.as_str().as_bytes());
+    put_lp(&mut bytes, token_user_id.as_str().as_bytes());
+    bytes
+}
