@@ -1,0 +1,192 @@
+//! The server's decisions while an app activates (J3, R50 to R57). The cryptography is in the crate `warifu-activation`;
+//! here is only what is counted, refused and granted.
+
+use crate::issuance::{Issuance, IssuanceState};
+use crate::refusal::Refusal;
+use crate::service::Policy;
+use crate::time::{DAY_MS, MINUTE_MS, UnixMillis};
+
+/// How long an attempt may wait for its finish, in milliseconds. After it the app starts anew.
+pub const ATTEMPT_LIVES_MS: i64 = 10 * MINUTE_MS;
+
+/// How long the starts of a user are counted together (R51), in milliseconds.
+pub const STARTS_PERIOD_MS: i64 = DAY_MS;
+
+/// How long after its expiry an issuance still answers the one who proves the activation password with the reason,
+/// in milliseconds. Then its record is erased.
+pub const REASON_KEPT_MS: i64 = 7 * DAY_MS;
+
+/// How a start is answered. Both answers look the same to the app (R53).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the record of the issuance. The start is counted before the answer goes out, for the answer lets the app
+    /// check one guess (RFC 9807, online guessing; R50).
+    Genuine,
+    /// Without: the app learns what it would learn from a wrong password.
+    Decoy(DecoyReason),
+}
+
+/// Why a start is answered without the record; for the audit only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecoyReason {
+    /// No such service or token user id.
+    Unknown,
+    /// The issuance has had all its starts (R50).
+    Locked,
+    /// The user has had all starts of the day (R51).
+    DayUsedUp,
+    /// So long over that its record is erased.
+    Forgotten,
+}
+
+impl DecoyReason {
+    /// The name in audit events.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Locked => "locked",
+            Self::DayUsedUp => "day_used_up",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
+/// Decides how to answer a start. `starts_of_user` are the user's counted starts of the last [`STARTS_PERIOD_MS`], over
+/// all issuances: a new issuance is no new set of guesses (R51).
+///
+/// An issuance that is expired, cancelled or activated is answered genuinely too, and counted: whoever then proves the
+/// password is told the reason at the finish, whoever does not learns nothing.
+#[must_use]
+pub fn start(
+    issuance: Option<&Issuance>,
+    starts_of_user: u32,
+    policy: &Policy,
+    now: UnixMillis,
+) -> Start {
+    let Some(issuance) = issuance else {
+        return Start::Decoy(DecoyReason::Unknown);
+    };
+    if issuance.state == IssuanceState::Locked || issuance.starts >= policy.starts_per_issuance_max
+    {
+        return Start::Decoy(DecoyReason::Locked);
+    }
+    if starts_of_user >= policy.starts_per_user_day_max {
+        return Start::Decoy(DecoyReason::DayUsedUp);
+    }
+    if now >= issuance.expires_at.plus_ms(REASON_KEPT_MS) {
+        return Start::Decoy(DecoyReason::Forgotten);
+    }
+    Start::Genuine
+}
+
+/// Whether a finish whose proof (KE3) is right may make the token. The start that used up the last try may still finish:
+/// its answer had gone out.
+///
+/// # Errors
+/// The reason, to somebody who has proved the activation password: [`Refusal::IssuanceExpired`],
+/// [`Refusal::IssuanceCancelled`], or [`Refusal::AlreadyActivated`] when another device was first (R54).
+pub fn finish(issuance: &Issuance, now: UnixMillis) -> Result<(), Refusal> {
+    match issuance.state {
+        IssuanceState::Consumed { .. } => Err(Refusal::AlreadyActivated),
+        IssuanceState::Cancelled => Err(Refusal::IssuanceCancelled),
+        IssuanceState::Issued | IssuanceState::Locked if now >= issuance.expires_at => {
+            Err(Refusal::IssuanceExpired)
+        }
+        IssuanceState::Issued | IssuanceState::Locked => Ok(()),
+    }
+}
+
+/// The state of an issuance when its starts have grown to `starts`: the last allowed one locks it for every later one.
+#[must_use]
+pub fn state_after_start(starts: u32, policy: &Policy) -> IssuanceState {
+    if starts >= policy.starts_per_issuance_max {
+        IssuanceState::Locked
+    } else {
+        IssuanceState::Issued
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{IssuanceId, ServiceId, TokenId, TokenUserId, UserId};
+
+    const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+
+    fn issuance(state: IssuanceState, starts: u32) -> Issuance {
+        Issuance {
+            id: IssuanceId::from_stored("i"),
+            service_id: ServiceId::parse("bank").unwrap(),
+            user_id: UserId::from_stored("u"),
+            token_user_id: TokenUserId::parse("00000000000000").unwrap(),
+            mail_address: "a@example.jp".into(),
+            parameters: Policy::manual().parameters,
+            created_at: NOW,
+            expires_at: NOW.plus_ms(DAY_MS),
+            starts,
+            state,
+        }
+    }
+
+    #[test]
+    fn r50_five_starts_and_the_sixth_is_a_decoy() {
+        let policy = Policy::manual();
+        for starts in 0..5 {
+            assert_eq!(
+                start(
+                    Some(&issuance(IssuanceState::Issued, starts)),
+                    0,
+                    &policy,
+                    NOW
+                ),
+                Start::Genuine
+            );
+        }
+        assert_eq!(
+            start(Some(&issuance(IssuanceState::Issued, 5)), 0, &policy, NOW),
+            Start::Decoy(DecoyReason::Locked)
+        );
+    }
+
+    #[test]
+    fn r51_twenty_starts_a_day_over_all_issuances() {
+        let policy = Policy::manual();
+        let fresh = issuance(IssuanceState::Issued, 0);
+        assert_eq!(start(Some(&fresh), 19, &policy, NOW), Start::Genuine);
+        assert_eq!(
+            start(Some(&fresh), 20, &policy, NOW),
+            Start::Decoy(DecoyReason::DayUsedUp)
+        );
+    }
+
+    #[test]
+    fn r53_an_unknown_id_is_answered_too() {
+        assert_eq!(
+            start(None, 0, &Policy::manual(), NOW),
+            Start::Decoy(DecoyReason::Unknown)
+        );
+    }
+
+    #[test]
+    fn who_proves_the_password_is_told_why_it_is_too_late() {
+        let token_id = TokenId::from_stored("t");
+        assert_eq!(finish(&issuance(IssuanceState::Issued, 1), NOW), Ok(()));
+        assert_eq!(
+            finish(&issuance(IssuanceState::Issued, 1), NOW.plus_ms(DAY_MS)),
+            Err(Refusal::IssuanceExpired)
+        );
+        assert_eq!(
+            finish(&issuance(IssuanceState::Issued, 1), NOW.plus_ms(DAY_MS - 1)),
+            Ok(())
+        );
+        assert_eq!(
+            finish(&issuance(IssuanceState::Cancelled, 1), NOW),
+            Err(Refusal::IssuanceCancelled)
+        );
+        assert_eq!(
+            finish(&issuance(IssuanceState::Consumed { token_id }, 1), NOW),
+            Err(Refusal::AlreadyActivated)
+        );
+    }
+}

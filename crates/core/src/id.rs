@@ -1,0 +1,338 @@
+//! Identifiers: random ids of our own records, service ids, and the token user id with its check digit. Never a login id
+//! and never a secret.
+
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+use crate::time::UnixMillis;
+
+const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// 26 characters of Crockford base 32: 48 bits of milliseconds, then 80 random bits, so that ids made later sort later
+/// and an index stays dense. Randomness comes from the caller (R07).
+fn time_ordered(now: UnixMillis, rng: &mut impl CryptoRng) -> String {
+    let mut random = [0_u8; 16];
+    rng.fill_bytes(&mut random[6..]);
+    random[..6].copy_from_slice(&now.0.max(0).to_be_bytes()[2..]);
+    let mut bits = u128::from_be_bytes(random);
+    let mut text = [0_u8; 26];
+    for place in text.iter_mut().rev() {
+        *place = CROCKFORD[(bits & 31) as usize];
+        bits >>= 5;
+    }
+    text.iter().map(|&byte| char::from(byte)).collect()
+}
+
+macro_rules! record_id {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
+        #[$doc]
+        ///
+        /// 26 characters, lower-case Crockford base 32, ordered by the time of making.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A new id: the time it is made plus 80 random bits.
+            #[must_use]
+            pub fn new(now: UnixMillis, rng: &mut impl CryptoRng) -> Self {
+                Self(time_ordered(now, rng))
+            }
+
+            /// An id as it was stored. Not checked: an id that names nothing finds nothing.
+            #[must_use]
+            pub fn from_stored(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+record_id! {
+    /// Names one company at a service (PRODUCT.md §2, contract).
+    ContractId,
+    /// Names one user of a contract inside the product; not the login id.
+    UserId,
+    /// Names one asking for a token (J1).
+    IssuanceId,
+    /// Names one software token.
+    TokenId,
+    /// Names one mail in the outbox; its Message-ID is made of it, so a repeated delivery is recognisable.
+    MailId,
+    /// Names one audit event.
+    AuditId,
+    /// Names one operator of the bank.
+    OperatorId,
+}
+
+/// Names one protected site, the tenant: 2 to 32 characters of `a-z`, `0-9` and `-`, starting and ending without `-`.
+/// People type it into the app, so it is short and has one spelling.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceId(String);
+
+/// A text that is no id of the asked kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdError {
+    /// Not the right number of characters.
+    Length,
+    /// A character that this kind of id never holds.
+    Alphabet,
+    /// The check digit does not fit the others: a typing mistake (R48).
+    CheckDigit,
+}
+
+impl core::fmt::Display for IdError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Length => "the id has the wrong number of characters",
+            Self::Alphabet => "the id holds a character that no such id holds",
+            Self::CheckDigit => "the check digit does not fit: please look for a typing mistake",
+        })
+    }
+}
+
+impl core::error::Error for IdError {}
+
+impl ServiceId {
+    /// The longest service id, in characters.
+    pub const LENGTH_MAX: usize = 32;
+
+    /// Reads a service id as a person typed it: full-width letters, upper case and spaces around it are accepted.
+    ///
+    /// # Errors
+    /// [`IdError::Length`] or [`IdError::Alphabet`].
+    pub fn parse(typed: &str) -> Result<Self, IdError> {
+        let text = normalised(typed).to_ascii_lowercase();
+        if !(2..=Self::LENGTH_MAX).contains(&text.len()) {
+            return Err(IdError::Length);
+        }
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !text.bytes().all(allowed) || text.starts_with('-') || text.ends_with('-') {
+            return Err(IdError::Alphabet);
+        }
+        Ok(Self(text))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ServiceId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ServiceId> for String {
+    fn from(id: ServiceId) -> Self {
+        id.0
+    }
+}
+
+impl core::fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the app asks for beside the service id (ユーザID in the mail): 13 random digits (43 bits, R48) and a check digit.
+/// New for every issuance and unrelated to the login id. Digits only, so that a phone shows its number pad.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenUserId(String);
+
+impl TokenUserId {
+    /// Digits in all, the check digit included.
+    pub const LENGTH: usize = 14;
+
+    /// A new id of 13 random digits and their check digit. Digits are drawn without bias.
+    #[must_use]
+    pub fn new(rng: &mut impl CryptoRng) -> Self {
+        let mut digits = String::with_capacity(Self::LENGTH);
+        while digits.len() < Self::LENGTH - 1 {
+            let mut byte = [0_u8];
+            rng.fill_bytes(&mut byte);
+            // 250 is the largest multiple of ten in a byte: above it the draw is repeated.
+            if byte[0] < 250 {
+                digits.push(char::from(b'0' + byte[0] % 10));
+            }
+        }
+        let check = damm(digits.bytes().map(|byte| byte - b'0'));
+        digits.push(char::from(b'0' + check));
+        Self(digits)
+    }
+
+    /// Reads an id as a person typed it: full-width digits, spaces and hyphens are accepted. A typing mistake is caught
+    /// here, before anything is sent or counted (R48).
+    ///
+    /// # Errors
+    /// [`IdError`], by what is wrong.
+    pub fn parse(typed: &str) -> Result<Self, IdError> {
+        let text: String = normalised(typed).chars().filter(|&c| c != '-').collect();
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(IdError::Alphabet);
+        }
+        if text.len() != Self::LENGTH {
+            return Err(IdError::Length);
+        }
+        if damm(text.bytes().map(|byte| byte - b'0')) != 0 {
+            return Err(IdError::CheckDigit);
+        }
+        Ok(Self(text))
+    }
+
+    /// The 14 digits without separators.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The digits in groups, `1234-5678-9012-34`, as mails and pages show them.
+    #[must_use]
+    pub fn grouped(&self) -> String {
+        let (a, b, c, d) = (&self.0[..4], &self.0[4..8], &self.0[8..12], &self.0[12..]);
+        format!("{a}-{b}-{c}-{d}")
+    }
+}
+
+impl TryFrom<String> for TokenUserId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TokenUserId> for String {
+    fn from(id: TokenUserId) -> Self {
+        id.0
+    }
+}
+
+/// NFKC, and no white space: what people paste and what Japanese keyboards type becomes plain ASCII.
+#[must_use]
+pub fn normalised(typed: &str) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    typed
+        .nfkc()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| match c {
+            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' => '-',
+            other => other,
+        })
+        .collect()
+}
+
+/// The check digit of H. Michael Damm (2004): finds every single wrong digit and every swap of neighbours. Over digits
+/// that end with their own check digit the result is 0.
+fn damm(digits: impl Iterator<Item = u8>) -> u8 {
+    const QUASIGROUP: [[u8; 10]; 10] = [
+        [0, 3, 1, 7, 5, 9, 8, 6, 4, 2],
+        [7, 0, 9, 2, 1, 5, 4, 8, 6, 3],
+        [4, 2, 0, 6, 8, 7, 1, 3, 5, 9],
+        [1, 7, 5, 0, 9, 8, 3, 4, 2, 6],
+        [6, 1, 2, 3, 0, 4, 5, 9, 7, 8],
+        [3, 6, 7, 4, 2, 0, 9, 5, 8, 1],
+        [5, 8, 6, 9, 7, 2, 0, 1, 3, 4],
+        [8, 9, 4, 5, 3, 6, 2, 0, 1, 7],
+        [9, 4, 3, 8, 6, 1, 7, 2, 0, 5],
+        [2, 5, 8, 1, 4, 3, 6, 7, 9, 0],
+    ];
+    digits.fold(0, |interim, digit| {
+        QUASIGROUP[usize::from(interim)][usize::from(digit)]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
+    #[test]
+    fn r48_a_token_user_id_has_43_random_bits_and_a_check_digit() {
+        let mut rng = ChaCha20Rng::from_seed([7; 32]);
+        let ids: std::collections::BTreeSet<_> =
+            (0..10_000).map(|_| TokenUserId::new(&mut rng)).collect();
+        assert_eq!(ids.len(), 10_000);
+        for id in ids {
+            assert_eq!(TokenUserId::parse(&id.grouped()), Ok(id.clone()));
+            assert_eq!(id.as_str().len(), TokenUserId::LENGTH);
+        }
+    }
+
+    #[test]
+    fn r48_every_wrong_digit_and_every_swap_of_neighbours_is_caught() {
+        let id = TokenUserId::new(&mut ChaCha20Rng::from_seed([8; 32]));
+        let digits = id.as_str().as_bytes().to_vec();
+        for place in 0..digits.len() {
+            for digit in b'0'..=b'9' {
+                let mut typed = digits.clone();
+                typed[place] = digit;
+                let typed = String::from_utf8(typed).unwrap();
+                let expected = if typed == id.as_str() {
+                    Ok(id.clone())
+                } else {
+                    Err(IdError::CheckDigit)
+                };
+                assert_eq!(TokenUserId::parse(&typed), expected);
+            }
+            if place > 0 && digits[place] != digits[place - 1] {
+                let mut typed = digits.clone();
+                typed.swap(place, place - 1);
+                assert_eq!(
+                    TokenUserId::parse(&String::from_utf8(typed).unwrap()),
+                    Err(IdError::CheckDigit)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_read_as_japanese_keyboards_type_them() {
+        let id = TokenUserId::new(&mut ChaCha20Rng::from_seed([9; 32]));
+        let wide: String = id
+            .grouped()
+            .chars()
+            .map(|c| {
+                c.to_digit(10)
+                    .map_or('ー', |digit| char::from_u32('０' as u32 + digit).unwrap())
+            })
+            .collect();
+        assert_eq!(TokenUserId::parse(&format!(" {wide}　")), Ok(id));
+        assert_eq!(
+            ServiceId::parse("　ＤＥＭＯ－Bank ").unwrap().as_str(),
+            "demo-bank"
+        );
+        for wrong in ["", "a", "-a", "a-", "a_b", "a/b", &"a".repeat(33)] {
+            assert!(ServiceId::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn ids_made_later_sort_later() {
+        let mut rng = ChaCha20Rng::from_seed([1; 32]);
+        let ids: Vec<_> = (0..100)
+            .map(|ms| UserId::new(UnixMillis(1_700_000_000_000 + ms), &mut rng))
+            .collect();
+        assert!(ids.is_sorted());
+        assert!(ids.iter().all(|id| id.as_str().len() == 26));
+    }
+}

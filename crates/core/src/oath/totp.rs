@@ -1,0 +1,97 @@
+//! TOTP, RFC 6238: the HOTP of the time step.
+
+use super::{Code, Parameters, Seed, hotp};
+
+/// The code of one time step. A step before 1970 is taken as step 0: no clock that is right shows one.
+#[must_use]
+pub fn code(seed: &Seed, time_step: i64, parameters: &Parameters) -> Code {
+    let counter = u64::try_from(time_step).unwrap_or(0);
+    hotp::code(seed, counter, parameters.algorithm, parameters.digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oath::Algorithm;
+
+    fn seed(algorithm: Algorithm) -> Seed {
+        let bytes = b"1234567890"
+            .iter()
+            .copied()
+            .cycle()
+            .take(algorithm.seed_len())
+            .collect();
+        Seed::new(bytes, algorithm).unwrap()
+    }
+
+    fn at(seconds: i64, algorithm: Algorithm, digits: u8, step_s: u32) -> String {
+        let parameters = Parameters {
+            algorithm,
+            digits,
+            step_s,
+        };
+        code(&seed(algorithm), parameters.time_step(seconds), &parameters)
+            .expose()
+            .to_owned()
+    }
+
+    #[test]
+    fn r01_r03_rfc_6238_appendix_b_vectors() {
+        let rows = [
+            (59, ["94287082", "46119246", "90693936"]),
+            (1_111_111_109, ["07081804", "68084774", "25091201"]),
+            (1_111_111_111, ["14050471", "67062674", "99943326"]),
+            (1_234_567_890, ["89005924", "91819424", "93441116"]),
+            (2_000_000_000, ["69279037", "90698825", "38618901"]),
+            (20_000_000_000, ["65353130", "77737706", "47863826"]),
+        ];
+        for (seconds, expected) in rows {
+            for (algorithm, expected) in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]
+                .into_iter()
+                .zip(expected)
+            {
+                assert_eq!(
+                    at(seconds, algorithm, 8, 30),
+                    expected,
+                    "{algorithm:?} at {seconds}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn r02_the_edges_of_a_minute() {
+        let of = |seconds| at(seconds, Algorithm::Sha256, 8, 60);
+        assert_eq!(of(59), "18920136");
+        assert_eq!(of(60), "46119246");
+        assert_eq!(of(119), "46119246");
+        assert_eq!(of(120), "30882438");
+        assert_eq!(of(20_000_000_000), "03964845");
+    }
+
+    #[test]
+    fn r04_leading_zeros_are_kept() {
+        assert_eq!(at(20_000_000_000, Algorithm::Sha256, 8, 60).len(), 8);
+        assert_eq!(at(20_000_000_000, Algorithm::Sha256, 6, 60), "964845");
+    }
+
+    #[test]
+    fn r28_a_code_is_digits_only_and_full_width_is_read() {
+        assert_eq!(
+            Code::typed(" １２３　456 ", 6).map(|code| code.expose().to_owned()),
+            Ok("123456".into())
+        );
+        for wrong in [
+            "",
+            "12345",
+            "1234567",
+            "12345a",
+            "12345\u{0660}",
+            "-12345",
+            "１２３４５６",
+        ] {
+            assert!(Code::exact(wrong, 6).is_err(), "{wrong:?}");
+        }
+        assert!(Code::typed("12345a", 6).is_err());
+    }
+}

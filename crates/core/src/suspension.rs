@@ -1,0 +1,64 @@
+//! Release of a suspension (J5 **[M]**). The suspension itself happens in [`crate::verification::decide`].
+
+use crate::refusal::Refusal;
+use crate::service::Policy;
+use crate::token::{Standing, Token};
+use crate::user::{Actor, User, may_release};
+use crate::verification::Counter;
+
+/// Lifts the suspension of `target`'s token: gives the token and the counter to write, on the condition that nobody wrote
+/// the counter meanwhile. The row of wrong codes starts again, the run since the last right code does not (R34).
+///
+/// # Errors
+/// Who may not: see [`may_release`]. [`Refusal::NoToken`], [`Refusal::NotSuspended`], and
+/// [`Refusal::ReleaseOnlyRevocation`] when the run has reached its limit.
+pub fn release(
+    actor: &Actor,
+    target: &User,
+    token: Option<(Token, Counter)>,
+    policy: &Policy,
+) -> Result<(Token, Counter), Refusal> {
+    may_release(actor, target)?;
+    let (token, counter) = token.ok_or(Refusal::NoToken)?;
+    if token.state.standing() == Standing::Revoked {
+        return Err(Refusal::NoToken);
+    }
+    let state = token.state.released().ok_or(Refusal::NotSuspended)?;
+    if counter.run_since_success >= policy.run_max {
+        return Err(Refusal::ReleaseOnlyRevocation);
+    }
+    let counter = Counter {
+        version: counter.version + 1,
+        failures: 0,
+        standing: state.standing(),
+        ..counter
+    };
+    Ok((Token { state, ..token }, counter))
+}
+
+/// Who can lift the suspension of a user of this role, to be told to the user (J5 **[M]**).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Releasers {
+    /// A master is released by an administrator.
+    Administrator,
+    /// An administrator or general user is released by the master or another administrator.
+    MasterOrAdministrator,
+    /// Only the help desk (お問合せ先) can: a master without administrators.
+    HelpDesk,
+}
+
+/// Who can release `user`, given the users of the contract.
+#[must_use]
+pub fn releasers(user: &User, contract: &[User]) -> Releasers {
+    let administrator = contract.iter().any(|other| {
+        other.role == crate::user::Role::Administrator && !other.disabled && other.id != user.id
+    });
+    let master = contract.iter().any(|other| {
+        other.role == crate::user::Role::Master && !other.disabled && other.id != user.id
+    });
+    match (user.role, administrator, master) {
+        (crate::user::Role::Master, true, _) => Releasers::Administrator,
+        (crate::user::Role::Master, false, _) | (_, false, false) => Releasers::HelpDesk,
+        (_, _, true) | (_, true, false) => Releasers::MasterOrAdministrator,
+    }
+}

@@ -1,0 +1,99 @@
+//! How wrong passwords slow down (PRODUCT.md §5, portal password; R36, R37): per user and per address, longer with every
+//! wrong one, and never a way to lock somebody else out for good.
+
+use crate::refusal::Refusal;
+use crate::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
+
+/// Wrong passwords that cost nothing: people mistype.
+pub const FREE_FAILURES: u32 = 3;
+
+/// The longest wait between two tries, in milliseconds. Short enough that an attacker who keeps it up cannot keep the
+/// owner out.
+pub const WAIT_MAX_MS: i64 = MINUTE_MS;
+
+/// After so long without a wrong password the count starts again, in milliseconds.
+pub const FORGET_MS: i64 = HOUR_MS;
+
+/// What is remembered of wrong tries under one key, a user or an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// Wrong ones in a row.
+    pub failures: u32,
+    /// When the last one was.
+    pub last_at: Option<UnixMillis>,
+}
+
+impl Tries {
+    /// Refuses a try that comes too early; it is then not judged at all.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInSlowed`] with the time when the next try is judged.
+    pub fn check(&self, now: UnixMillis) -> Result<(), Refusal> {
+        let Some(last_at) = self.last_at else {
+            return Ok(());
+        };
+        let open_at = last_at.plus_ms(wait_ms(self.failures));
+        if now < open_at {
+            Err(Refusal::SignInSlowed { open_at })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What is remembered after one more wrong try.
+    #[must_use]
+    pub fn after_failure(&self, now: UnixMillis) -> Self {
+        let forgotten = self
+            .last_at
+            .is_none_or(|last_at| now.since_ms(last_at) >= FORGET_MS);
+        let failures = if forgotten {
+            1
+        } else {
+            self.failures.saturating_add(1)
+        };
+        Self {
+            failures,
+            last_at: Some(now),
+        }
+    }
+}
+
+/// The wait after so many wrong tries: none for the first ones, then 1, 2, 4 .. seconds, at most [`WAIT_MAX_MS`].
+fn wait_ms(failures: u32) -> i64 {
+    match failures.checked_sub(FREE_FAILURES) {
+        None | Some(0) => 0,
+        Some(over) => (SECOND_MS << (over - 1).min(16)).min(WAIT_MAX_MS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+
+    #[test]
+    fn three_wrong_passwords_are_free_and_then_each_waits_longer_up_to_a_minute() {
+        let mut tries = Tries::default();
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            tries = tries.after_failure(NOW);
+            waits.push(match tries.check(NOW) {
+                Err(Refusal::SignInSlowed { open_at }) => open_at.since_ms(NOW) / SECOND_MS,
+                _ => 0,
+            });
+        }
+        assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn r37_nobody_is_locked_out_for_good() {
+        let tries = Tries {
+            failures: u32::MAX,
+            last_at: Some(NOW),
+        };
+        assert!(tries.check(NOW.plus_ms(WAIT_MAX_MS - 1)).is_err());
+        assert_eq!(tries.check(NOW.plus_ms(WAIT_MAX_MS)), Ok(()));
+        assert_eq!(tries.after_failure(NOW.plus_ms(FORGET_MS)).failures, 1);
+    }
+}

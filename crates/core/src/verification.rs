@@ -1,0 +1,368 @@
+//! Whether a code is right, once (J4; R12 to R37). The function [`decide`] is all there is: the hot path folds it over a
+//! batch, and one conditional write on [`Counter::version`] makes the decision true (invariant 5).
+
+use crate::oath::{Code, Parameters, Seed, totp};
+use crate::service::Policy;
+use crate::time::UnixMillis;
+use crate::token::{RevokedBy, Standing};
+
+/// The narrow row of a token that every verification reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Grows by one with every write, of a verification, a release or a revocation; a write names the version it read.
+    pub version: i64,
+    /// The last accepted time step; -1 before the first.
+    pub last_step: i64,
+    /// Wrong codes in a row since the last right one or the last release.
+    pub failures: u32,
+    /// Wrong codes since the last right one, over all releases (R34).
+    pub run_since_success: u32,
+    /// How many steps the token's clock was seen away from ours (R16); negative: behind.
+    pub drift: i8,
+    /// The token's state.
+    pub standing: Standing,
+}
+
+impl Counter {
+    /// The counter of a token that was activated just now. Wrong codes of the user's token before carry over, for a new
+    /// token is no new set of tries (R33), unless a person ended that token: that rebinds the user (R34).
+    #[must_use]
+    pub fn of_new_token(before: Option<(&Self, RevokedBy)>) -> Self {
+        let (failures, run_since_success) = match before {
+            Some((counter, RevokedBy::System)) => (counter.failures, counter.run_since_success),
+            Some((_, RevokedBy::Person)) | None => (0, 0),
+        };
+        Self {
+            version: 1,
+            last_step: -1,
+            failures,
+            run_since_success,
+            drift: 0,
+            standing: Standing::Activated,
+        }
+    }
+}
+
+/// What came of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Right, for the first time.
+    Accepted {
+        /// The time step it belongs to.
+        step: i64,
+        /// Whether it was the token's first right code: the confirmation (R56).
+        confirmation: bool,
+    },
+    /// It was right, and was accepted before (R22). Counts as nothing: the person may have clicked twice.
+    AlreadyUsed {
+        /// Wrong codes that are left before suspension.
+        tries_left: u32,
+    },
+    /// Wrong, and tries are left.
+    Wrong {
+        /// How many, at least 1.
+        tries_left: u32,
+    },
+    /// Wrong, and the last one: the token is suspended now.
+    SuspendedNow,
+    /// The token was suspended before; the code was not judged.
+    Suspended,
+    /// The token is revoked; the code was not judged.
+    Revoked,
+}
+
+impl Verdict {
+    /// The stable name of the verdict in audit events and, later, in the API.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::AlreadyUsed { .. } => "already_used",
+            Self::Wrong { .. } => "wrong",
+            Self::SuspendedNow => "suspended_now",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// Judges `code` at the server's time `now` and gives the verdict and the counter to write. The counter differs from
+/// the given one in its version if and only if something is to be written.
+///
+/// All candidate steps are computed and compared in constant time, whatever the state of the token (R20); only steps above
+/// `last_step` can win (R13, R14).
+#[must_use]
+pub fn decide(
+    counter: &Counter,
+    seed: &Seed,
+    parameters: &Parameters,
+    code: &Code,
+    policy: &Policy,
+    now: UnixMillis,
+) -> (Verdict, Counter) {
+    let here = parameters.time_step(now.seconds());
+    let mut fresh = None;
+    let mut used = false;
+    for step in candidates(counter, policy, here) {
+        let right = totp::code(seed, step, parameters).equals(code);
+        if right && step > counter.last_step {
+            fresh = Some(step);
+        }
+        used |= right && step <= counter.last_step;
+    }
+    match counter.standing {
+        Standing::Suspended => return (Verdict::Suspended, *counter),
+        Standing::Revoked => return (Verdict::Revoked, *counter),
+        Standing::Activated | Standing::InUse => {}
+    }
+    if let Some(step) = fresh {
+        let accepted = Counter {
+            version: counter.version + 1,
+            last_step: step,
+            failures: 0,
+            run_since_success: 0,
+            drift: learned(counter.drift, step - here, policy),
+            standing: Standing::InUse,
+        };
+        return (
+            Verdict::Accepted {
+                step,
+                confirmation: counter.standing == Standing::Activated,
+            },
+            accepted,
+        );
+    }
+    if used {
+        let tries_left = policy
+            .wrong_codes_max
+            .saturating_sub(counter.failures)
+            .max(1);
+        return (Verdict::AlreadyUsed { tries_left }, *counter);
+    }
+    wrong(counter, policy)
+}
+
+fn wrong(counter: &Counter, policy: &Policy) -> (Verdict, Counter) {
+    let mut next = Counter {
+        version: counter.version + 1,
+        failures: counter.failures.saturating_add(1),
+        run_since_success: counter.run_since_success.saturating_add(1),
+        ..*counter
+    };
+    if next.failures >= policy.wrong_codes_max || next.run_since_success >= policy.run_max {
+        next.standing = Standing::Suspended;
+        return (Verdict::SuspendedNow, next);
+    }
+    let in_a_row = policy.wrong_codes_max - next.failures;
+    let in_all = policy.run_max - next.run_since_success;
+    (
+        Verdict::Wrong {
+            tries_left: in_a_row.min(in_all),
+        },
+        next,
+    )
+}
+
+/// The steps whose codes are looked at, oldest first: the policy's window around the server's step, stretched to where
+/// the token's clock was last seen (R15, R16).
+fn candidates(counter: &Counter, policy: &Policy, here: i64) -> core::ops::RangeInclusive<i64> {
+    let limit = i64::from(policy.window.drift_max);
+    let drift = i64::from(counter.drift).clamp(-limit, limit);
+    let first = here - i64::from(policy.window.behind) + drift.min(0);
+    let last = here + i64::from(policy.window.ahead) + drift.max(0);
+    first..=last
+}
+
+/// The drift after an accepted code that lay `offset` steps away: one step nearer to it at a time, so that one late
+/// entry does not stretch the window far.
+fn learned(drift: i8, offset: i64, policy: &Policy) -> i8 {
+    let limit = policy.window.drift_max.cast_signed();
+    let towards = i8::try_from((offset - i64::from(drift)).signum()).unwrap_or(0);
+    (drift + towards).clamp(-limit, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oath::Algorithm;
+
+    const NOW: UnixMillis = UnixMillis(1_790_000_040_000);
+
+    struct Bench {
+        counter: Counter,
+        seed: Seed,
+        policy: Policy,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self {
+                counter: Counter::of_new_token(None),
+                seed: Seed::new(vec![0x5a; 32], Algorithm::Sha256).unwrap(),
+                policy: Policy::manual(),
+            }
+        }
+
+        fn code(&self, now: UnixMillis, offset: i64) -> Code {
+            let step = self.policy.parameters.time_step(now.seconds()) + offset;
+            totp::code(&self.seed, step, &self.policy.parameters)
+        }
+
+        fn verify(&mut self, now: UnixMillis, code: &Code) -> Verdict {
+            let (verdict, next) = decide(
+                &self.counter,
+                &self.seed,
+                &self.policy.parameters,
+                code,
+                &self.policy,
+                now,
+            );
+            assert!(next.version == self.counter.version + i64::from(next != self.counter));
+            self.counter = next;
+            verdict
+        }
+
+        fn wrong_code(&self, now: UnixMillis) -> Code {
+            let near: Vec<_> = (-6..=6)
+                .map(|offset| self.code(now, offset).expose().to_owned())
+                .collect();
+            let wrong = (0..100)
+                .map(|n| format!("{n:06}"))
+                .find(|text| !near.contains(text))
+                .unwrap();
+            Code::exact(&wrong, 6).unwrap()
+        }
+    }
+
+    #[test]
+    fn r12_a_code_is_accepted_once() {
+        let mut bench = Bench::new();
+        let code = bench.code(NOW, 0);
+        assert!(matches!(
+            bench.verify(NOW, &code),
+            Verdict::Accepted {
+                confirmation: true,
+                ..
+            }
+        ));
+        assert_eq!(
+            bench.verify(NOW, &code),
+            Verdict::AlreadyUsed { tries_left: 5 }
+        );
+        let earlier = bench.code(NOW, -1);
+        assert!(matches!(
+            bench.verify(NOW, &earlier),
+            Verdict::AlreadyUsed { .. }
+        ));
+        let next = bench.code(NOW, 1);
+        assert!(matches!(
+            bench.verify(NOW, &next),
+            Verdict::Accepted {
+                confirmation: false,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn r15_one_step_each_way_is_accepted_and_two_are_not() {
+        for (offset, right) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
+            let mut bench = Bench::new();
+            let code = bench.code(NOW, offset);
+            assert_eq!(
+                matches!(bench.verify(NOW, &code), Verdict::Accepted { .. }),
+                right,
+                "{offset}"
+            );
+        }
+    }
+
+    #[test]
+    fn r32_the_fifth_wrong_code_suspends_and_a_right_one_is_refused_then() {
+        let mut bench = Bench::new();
+        let wrong = bench.wrong_code(NOW);
+        for tries_left in [4, 3, 2, 1] {
+            assert_eq!(bench.verify(NOW, &wrong), Verdict::Wrong { tries_left });
+        }
+        assert_eq!(bench.verify(NOW, &wrong), Verdict::SuspendedNow);
+        let right = bench.code(NOW, 0);
+        assert_eq!(bench.verify(NOW, &right), Verdict::Suspended);
+        let year = NOW.plus_ms(365 * crate::time::DAY_MS);
+        let right = bench.code(year, 0);
+        assert_eq!(
+            bench.verify(year, &right),
+            Verdict::Suspended,
+            "R35: a suspension never ends by itself"
+        );
+    }
+
+    #[test]
+    fn r33_a_right_code_starts_the_row_again() {
+        let mut bench = Bench::new();
+        let wrong = bench.wrong_code(NOW);
+        for _ in 0..4 {
+            bench.verify(NOW, &wrong);
+        }
+        let right = bench.code(NOW, 0);
+        bench.verify(NOW, &right);
+        assert_eq!(bench.verify(NOW, &wrong), Verdict::Wrong { tries_left: 4 });
+    }
+
+    #[test]
+    fn r14_a_code_that_equals_a_used_one_by_chance_is_accepted_for_its_own_step() {
+        // With one digit, equal codes of neighbouring steps are easily found.
+        let mut bench = Bench::new();
+        bench.policy.parameters.digits = 1;
+        let now = (0..10_000)
+            .map(|minute| NOW.plus_ms(minute * 60_000))
+            .find(|&now| bench.code(now, 0).equals(&bench.code(now, 1)))
+            .unwrap();
+        let code = bench.code(now, 0);
+        bench.counter.last_step = bench.policy.parameters.time_step(now.seconds());
+        assert!(matches!(bench.verify(now, &code), Verdict::Accepted { .. }));
+    }
+
+    #[test]
+    fn r16_a_clock_that_wanders_two_steps_is_followed_and_no_further() {
+        let mut bench = Bench::new();
+        let mut now = NOW;
+        for offset in [0, 1, 1, 2, 2, 3] {
+            now = now.plus_ms(10 * crate::time::MINUTE_MS);
+            let code = bench.code(now, offset);
+            assert!(
+                matches!(bench.verify(now, &code), Verdict::Accepted { .. }),
+                "{offset}"
+            );
+        }
+        assert_eq!(bench.counter.drift, 2);
+        now = now.plus_ms(10 * crate::time::MINUTE_MS);
+        let code = bench.code(now, 4);
+        assert!(matches!(bench.verify(now, &code), Verdict::Wrong { .. }));
+        let code = bench.code(now, 0);
+        assert!(
+            matches!(bench.verify(now, &code), Verdict::Accepted { .. }),
+            "a clock set right works at once"
+        );
+    }
+
+    #[test]
+    fn r33_wrong_codes_carry_over_to_a_token_unless_a_person_ended_the_one_before() {
+        let before = Counter {
+            failures: 4,
+            run_since_success: 14,
+            ..Counter::of_new_token(None)
+        };
+        let carried = Counter::of_new_token(Some((&before, RevokedBy::System)));
+        assert_eq!((carried.failures, carried.run_since_success), (4, 14));
+        let rebound = Counter::of_new_token(Some((&before, RevokedBy::Person)));
+        assert_eq!((rebound.failures, rebound.run_since_success), (0, 0));
+    }
+
+    #[test]
+    fn r34_the_run_suspends_at_its_own_limit() {
+        let mut bench = Bench::new();
+        bench.counter.run_since_success = 29;
+        let wrong = bench.wrong_code(NOW);
+        assert_eq!(bench.verify(NOW, &wrong), Verdict::SuspendedNow);
+    }
+}
