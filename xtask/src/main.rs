@@ -1,2 +1,64 @@
-//! Tasks.
-fn main() {}
+//! The project's own tasks, behind `cargo xtask`: run every test, check the dependencies.
+//!
+//! Nothing of the product lives here, and the product never depends on it. What a task needs from the machine it
+//! installs or names; it never goes on without it.
+
+mod deny;
+mod machine;
+mod postgres;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+Tasks:
+  test    run every test of the project on this machine; installs what is missing (see `cargo xtask test --help`)
+  deny    check licences, sources and advisories of the dependencies with cargo-deny
+  help    print this
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("", arguments.as_slice()),
+    };
+    let outcome = match task {
+        "test" => test::run(rest),
+        "deny" => deny::run(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
+        }
+    }
+}
+
+/// Exit status of a task that ran and failed.
+const FAILED: u8 = 1;
+/// Exit status of a command line that was not understood.
+const USAGE: u8 = 2;
+
+/// A command line that was not understood: the text says how.
+#[derive(Debug)]
+struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

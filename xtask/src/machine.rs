@@ -1,0 +1,133 @@
+//! What a task needs from the machine: the checkout, programs to run, Debian packages to install.
+//!
+//! No knowledge of single stages lives here.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// The checkout this program was built from.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// `cargo` of the toolchain that runs this task.
+pub(crate) fn cargo() -> Command {
+    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program to run at the root of the checkout, without standard input.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command with its output on ours.
+///
+/// # Errors
+/// When it cannot be started or ends with anything but status 0.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    println!("$ {}", line(command));
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    ensure!(status.success(), "`{}` failed ({status})", line(command));
+    Ok(())
+}
+
+/// A command as a person would type it.
+fn line(command: &Command) -> String {
+    let mut words = vec![
+        Path::new(command.get_program())
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+    ];
+    words.extend(command.get_args().map(OsStr::to_string_lossy));
+    words.join(" ")
+}
+
+/// The first file of that name on `PATH`.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// True when this process may do everything (the effective user is root).
+pub(crate) fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// A Debian package, and how to see that what it brings is already here (perhaps from elsewhere).
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    pub(crate) present: fn() -> bool,
+}
+
+/// Installs those of the packages that are not here.
+///
+/// # Errors
+/// When something is missing and `may_install` is false, there is no `apt-get`, or the installation fails.
+pub(crate) fn provide(packages: &[&Package], may_install: bool) -> Result<()> {
+    let missing = missing(packages);
+    if missing.is_empty() {
+        println!("everything needed is here");
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    ensure!(
+        may_install,
+        "missing on this machine (--no-install was given): {list}"
+    );
+    ensure!(
+        which("apt-get").is_some(),
+        "missing on this machine: {list}. There is no apt-get here to install them (these are the names of Debian's \
+         packages): install them by hand, then run this again"
+    );
+    println!("missing: {list}");
+    run(apt_get()?.arg("update"))
+        .context("apt-get cannot read its package lists: is the package mirror reachable?")?;
+    run(apt_get()?
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(&missing))
+    .with_context(|| format!("apt-get could not install: {list}"))?;
+    let still = self::missing(packages);
+    ensure!(
+        still.is_empty(),
+        "installed, yet not found: {}",
+        still.join(" ")
+    );
+    Ok(())
+}
+
+fn missing(packages: &[&Package]) -> Vec<&'static str> {
+    let mut names: Vec<_> = packages
+        .iter()
+        .filter(|p| !(p.present)())
+        .map(|p| p.name)
+        .collect();
+    names.dedup();
+    names
+}
+
+fn apt_get() -> Result<Command> {
+    let mut apt = if is_root() {
+        command("apt-get")
+    } else if which("sudo").is_some() {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    } else {
+        bail!("installing packages needs root or sudo")
+    };
+    apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+    Ok(apt)
+}

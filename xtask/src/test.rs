@@ -1,0 +1,258 @@
+//! `cargo xtask test`: every test of the project, in stages, the quick ones first.
+//!
+//! A stage passes or fails; none is left out because something is missing. What a stage needs is installed before
+//! the first one starts.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::Usage;
+use crate::machine::{self, Package, cargo, which};
+use crate::postgres::{self, Cluster};
+
+const HELP: &str = "\
+cargo xtask test [--only STAGE].. [--no-install] [--list]
+
+Runs every test, stage by stage, and stops at the first failure. Debian packages that are missing are installed with
+apt-get (as root, or through sudo); the browser tests' packages with npm.
+
+  --only STAGE   run this stage alone; may be given more than once
+  --no-install   install nothing: a missing package is a failure
+  --list         print the stages and what each needs
+  --help         print this
+
+Environment:
+  CHROMIUM                    the browser for the stage e2e (default: chromium on PATH)
+  WARIFU_TEST_POSTGRES_URL    use this server instead of a cluster made for the run; its user must be allowed to
+                              create databases
+";
+
+/// Where the tests find PostgreSQL: the store suite, the server's tests and the browser tests read it.
+const POSTGRES_URL: &str = "WARIFU_TEST_POSTGRES_URL";
+
+struct Stage {
+    name: &'static str,
+    what: &'static str,
+    packages: &'static [&'static Package],
+    run: fn() -> Result<()>,
+}
+
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "fmt",
+        what: "the code is formatted",
+        packages: &[],
+        run: fmt,
+    },
+    Stage {
+        name: "clippy",
+        what: "no warning in any target",
+        packages: &[],
+        run: clippy,
+    },
+    Stage {
+        name: "architecture",
+        what: "the rules of ARCHITECTURE.md that a program can check",
+        packages: &[],
+        run: architecture,
+    },
+    Stage {
+        name: "test",
+        what: "unit, property and integration tests, on SQLite and PostgreSQL",
+        packages: &[&POSTGRESQL],
+        run: workspace,
+    },
+    Stage {
+        name: "oathtool",
+        what: "100,000 random codes equal those of oathtool",
+        packages: &[&OATHTOOL],
+        run: oathtool,
+    },
+];
+
+const OATHTOOL: Package = Package {
+    name: "oathtool",
+    present: || which("oathtool").is_some(),
+};
+const POSTGRESQL: Package = Package {
+    name: "postgresql",
+    present: || postgres::programs().is_some(),
+};
+
+fn fmt() -> Result<()> {
+    machine::run(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    machine::run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn architecture() -> Result<()> {
+    machine::run(cargo().args(["test", "--package", "xtask", "--locked"]))
+}
+
+/// A test target apart: a plain `cargo test` must not need the program.
+fn oathtool() -> Result<()> {
+    machine::run(cargo().args([
+        "test",
+        "--package",
+        "warifu-core",
+        "--test",
+        "oathtool",
+        "--locked",
+    ]))
+}
+
+fn workspace() -> Result<()> {
+    with_postgres(|url| {
+        machine::run(
+            cargo()
+                .args(["test", "--workspace", "--exclude", "xtask", "--locked"])
+                .env(POSTGRES_URL, url),
+        )
+    })
+}
+
+/// Runs something with the address of a PostgreSQL server: the one that was named, or a cluster of its own.
+fn with_postgres(run: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+    if let Ok(url) = std::env::var(POSTGRES_URL) {
+        return run(&url);
+    }
+    let cluster = Cluster::start()?;
+    run(cluster.url())
+}
+
+struct Options {
+    only: Vec<String>,
+    may_install: bool,
+    list: bool,
+    help: bool,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self {
+            only: Vec::new(),
+            may_install: true,
+            list: false,
+            help: false,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--only" => {
+                    let name = arguments
+                        .next()
+                        .ok_or_else(|| Usage("--only needs the name of a stage".into()))?;
+                    if !STAGES.iter().any(|stage| stage.name == name) {
+                        return Err(Usage(format!(
+                            "no stage {name}: see `cargo xtask test --list`"
+                        ))
+                        .into());
+                    }
+                    options.only.push(name.clone());
+                }
+                "--no-install" => options.may_install = false,
+                "--list" => options.list = true,
+                "--help" | "-h" => options.help = true,
+                other => return Err(Usage(format!("unknown argument {other}\n\n{HELP}")).into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn stages(&self) -> impl Iterator<Item = &'static Stage> {
+        STAGES
+            .iter()
+            .filter(|stage| self.only.is_empty() || self.only.iter().any(|name| name == stage.name))
+    }
+}
+
+/// Runs the chosen stages.
+///
+/// # Errors
+/// When the command line is not understood, something needed cannot be had, or a stage fails.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments)?;
+    if options.help {
+        print!("{HELP}");
+        return Ok(());
+    }
+    if options.list {
+        for stage in options.stages() {
+            let packages: Vec<_> = stage.packages.iter().map(|package| package.name).collect();
+            let needs = if packages.is_empty() {
+                String::new()
+            } else {
+                format!("  (needs {})", packages.join(", "))
+            };
+            println!("{:<13} {}{needs}", stage.name, stage.what);
+        }
+        return Ok(());
+    }
+
+    let mut report = Report::default();
+    let packages: Vec<_> = options
+        .stages()
+        .flat_map(|stage| stage.packages.iter().copied())
+        .collect();
+    let mut outcome = report.time("packages", || {
+        machine::provide(&packages, options.may_install)
+    });
+    for stage in options.stages() {
+        if outcome.is_err() {
+            report.not_run(stage.name);
+        } else {
+            outcome = report
+                .time(stage.name, stage.run)
+                .with_context(|| format!("stage {} failed", stage.name));
+        }
+    }
+    report.print();
+    outcome
+}
+
+/// What ran, how it ended and how long it took.
+#[derive(Default)]
+struct Report(Vec<(&'static str, &'static str, Option<Duration>)>);
+
+impl Report {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a stage's duration is shown to a person; nothing is decided by it"
+    )]
+    fn time(&mut self, name: &'static str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let outcome = run();
+        let took = start.elapsed();
+        let word = if outcome.is_ok() { "passed" } else { "FAILED" };
+        println!("=== {name}: {word} in {:.1} s", took.as_secs_f64());
+        self.0.push((name, word, Some(took)));
+        outcome
+    }
+
+    fn not_run(&mut self, name: &'static str) {
+        self.0.push((name, "not run", None));
+    }
+
+    fn print(&self) {
+        println!("\n{:<13} {:<8} {:>8}", "stage", "outcome", "seconds");
+        for (name, word, took) in &self.0 {
+            let seconds =
+                took.map_or_else(String::new, |took| format!("{:.1}", took.as_secs_f64()));
+            println!("{name:<13} {word:<8} {seconds:>8}");
+        }
+        let total: Duration = self.0.iter().filter_map(|(_, _, took)| *took).sum();
+        println!("{:<13} {:<8} {:>8.1}", "in all", "", total.as_secs_f64());
+    }
+}
