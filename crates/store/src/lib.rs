@@ -1,1 +1,59 @@
-//! Placeholder of the first commit.
+//! The database: SQLite and PostgreSQL behind one [`Store`] and one [`Tx`].
+//!
+//! Here live every SQL string of the product, each written once and run on both databases, the migrations, and the
+//! mapping between rows and the types of the core. Never here: a rule of the product (the core decides), a clock or
+//! randomness (arguments), HTTP, mail, or a secret in clear (blobs that hold secrets come in sealed).
+//!
+//! A statement is a `&'static str` with parameters `$1..$n`, numbered in the order in which they first appear. The types
+//! are TEXT, BIGINT (times are unix milliseconds), BLOB on SQLite and BYTEA on PostgreSQL, and BOOLEAN.
+
+mod config;
+mod error;
+mod migrate;
+mod postgres;
+mod sqlite;
+mod tx;
+mod value;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use config::{DatabaseConfig, PostgresConfig};
+pub use error::{Conflict, Outage, StoreError};
+pub use tx::{Store, Tx};
+pub use value::{Row, Value};
+
+/// Limits and timeouts of this crate. Each bounds a queue, a wait or a cache (ARCHITECTURE.md, invariant 7).
+pub mod limits {
+    use std::time::Duration;
+
+    /// Transactions that may wait for a connection at once; the next one is told that the database is too busy.
+    pub const TRANSACTIONS_WAITING_MAX: usize = 4096;
+    /// How long a transaction waits for its turn (SQLite) or for a connection from the pool (PostgreSQL).
+    pub const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Reader connections on SQLite, each with a thread of its own. The writer is one more.
+    pub const SQLITE_READERS: usize = 4;
+    /// Jobs that can stand before one SQLite thread: one statement and the roll-back of a transaction that was dropped
+    /// while its statement still ran. The holder of a connection waits for each answer, so there is never a third.
+    pub const SQLITE_THREAD_QUEUE: usize = 2;
+    /// How long SQLite waits for a lock that another process holds.
+    pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+    /// Prepared statements kept per SQLite connection.
+    pub const SQLITE_STATEMENTS_MAX: usize = 256;
+    /// Page cache of the SQLite writer, in KiB; the readers keep SQLite's own default of 2 MiB.
+    pub const SQLITE_WRITER_CACHE_KIB: usize = 16 * 1024;
+    /// The write-ahead log is cut back to this after a checkpoint.
+    pub const SQLITE_WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
+    /// How long PostgreSQL may take to accept a connection.
+    pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long PostgreSQL may work on one statement before it gives up.
+    pub const POSTGRES_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// How long we wait for the answer to a statement; after that the connection is thrown away.
+    pub const POSTGRES_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+    /// How long PostgreSQL lets a transaction sit without a statement before it ends the connection.
+    pub const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+    /// Executions of one statement in one call ([`crate::Tx::execute_each`], [`crate::Tx::query_each`]).
+    pub const EACH_MAX: usize = 1024;
+}

@@ -1,0 +1,460 @@
+//! PostgreSQL: a pool of connections, READ COMMITTED for writes, a snapshot for reads, nothing beyond plain SQL.
+//!
+//! A transaction that is dropped queues its ROLLBACK on the connection before the pool gets it back: the server answers in
+//! order, so the next holder begins after it.
+
+use std::error::Error as _;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Config, NoTls, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::limits::{
+    POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
+    POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
+};
+use crate::{Conflict, Outage, PostgresConfig, Row, StoreError, Value};
+
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// The pool of one PostgreSQL database.
+pub(crate) struct Postgres {
+    pool: Pool,
+}
+
+/// A connection with an open transaction.
+pub(crate) struct Lease {
+    /// Absent once committed.
+    client: Option<Object>,
+    /// The connection does not answer: it must not go back to the pool.
+    broken: bool,
+}
+
+impl Postgres {
+    /// Prepares the pool and opens one connection, so that a wrong address is told at once.
+    pub(crate) async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
+        let parsed = parse(&config.url)?;
+        let manager_config = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = if parsed.get_ssl_mode() == SslMode::Disable {
+            Manager::from_config(parsed, NoTls, manager_config)
+        } else {
+            Manager::from_config(parsed, MakeRustlsConnect::new(tls(config)?), manager_config)
+        };
+        let pool = Pool::builder(manager)
+            .max_size(config.pool_max)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(TURN_TIMEOUT))
+            .create_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
+            .recycle_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move {
+                    // Set here and not in the start-up packet, which connection poolers refuse.
+                    let settings = format!(
+                        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+                        POSTGRES_STATEMENT_TIMEOUT.as_millis(),
+                        POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT.as_millis()
+                    );
+                    client
+                        .batch_execute(&settings)
+                        .await
+                        .map_err(HookError::Backend)
+                })
+            }))
+            .build()
+            .map_err(|error| StoreError::Config(error.to_string()))?;
+        pool.get().await.map_err(|e| unpooled(&e))?;
+        Ok(Self { pool })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Lease, StoreError> {
+        self.lease(BEGIN_WRITE).await
+    }
+
+    pub(crate) async fn read(&self) -> Result<Lease, StoreError> {
+        self.lease(BEGIN_READ).await
+    }
+
+    async fn lease(&self, begin: &'static str) -> Result<Lease, StoreError> {
+        let client = self.pool.get().await.map_err(|e| unpooled(&e))?;
+        let mut lease = Lease {
+            client: Some(client),
+            broken: false,
+        };
+        lease.simple(begin).await?;
+        Ok(lease)
+    }
+}
+
+impl Lease {
+    /// Runs `sql` once for each set of parameters, in order and in one round trip, and answers with the rows of each.
+    pub(crate) async fn query_each(
+        &mut self,
+        sql: &'static str,
+        batch: Vec<Vec<Value>>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let (client, broken) = self.parts()?;
+        bounded(broken, async {
+            let statement = prepare(client, sql, &batch).await?;
+            let columns: Arc<[String]> = statement
+                .columns()
+                .iter()
+                .map(|column| column.name().to_owned())
+                .collect();
+            in_order(batch.iter().map(|params| query(client, &statement, params)))
+                .await?
+                .iter()
+                .map(|rows| rows.iter().map(|row| read_row(row, &columns)).collect())
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs `sql` once for each set of parameters, in order and in one round trip, and answers with the number of rows
+    /// each one changed.
+    pub(crate) async fn execute_each(
+        &mut self,
+        sql: &'static str,
+        batch: Vec<Vec<Value>>,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (client, broken) = self.parts()?;
+        bounded(broken, async {
+            let statement = prepare(client, sql, &batch).await?;
+            in_order(
+                batch
+                    .iter()
+                    .map(|params| execute(client, &statement, params)),
+            )
+            .await
+        })
+        .await
+    }
+
+    /// Runs a migration: several statements without parameters. A large table may need longer than any limit.
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        let (client, _) = self.parts()?;
+        let unhurried = format!("SET LOCAL statement_timeout = 0; {sql}");
+        client
+            .batch_execute(&unhurried)
+            .await
+            .map_err(|e| refused(&e))
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        self.simple("COMMIT").await?;
+        self.client = None;
+        Ok(())
+    }
+
+    async fn simple(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let (client, broken) = self.parts()?;
+        bounded(broken, async {
+            client.batch_execute(sql).await.map_err(|e| failed(&e))
+        })
+        .await
+    }
+
+    fn parts(&mut self) -> Result<(&Object, &mut bool), StoreError> {
+        let client = self.client.as_ref().ok_or(StoreError::Aborted)?;
+        Ok((client, &mut self.broken))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else {
+            return;
+        };
+        if !self.broken {
+            // The first poll puts the message on the connection's queue, behind whatever this transaction sent; nobody
+            // needs the answer.
+            let mut rollback = Box::pin(client.batch_execute("ROLLBACK"));
+            if rollback
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+            {
+                return;
+            }
+        }
+        // Closing the connection ends its transaction too.
+        drop(Object::take(client));
+    }
+}
+
+/// Waits for an answer within the limit. After that the connection may be stuck, so it is marked.
+async fn bounded<T>(
+    broken: &mut bool,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(POSTGRES_ANSWER_TIMEOUT, answer)
+        .await
+        .unwrap_or_else(|_| {
+            *broken = true;
+            Err(StoreError::Unavailable(Outage::Timeout))
+        })
+}
+
+async fn prepare(
+    client: &Object,
+    sql: &'static str,
+    batch: &[Vec<Value>],
+) -> Result<Statement, StoreError> {
+    let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
+    let takes = statement.params().len();
+    match batch.iter().find(|params| params.len() != takes) {
+        Some(params) => Err(StoreError::Statement(format!(
+            "it takes {takes} parameters, {} were given",
+            params.len()
+        ))),
+        None => Ok(statement),
+    }
+}
+
+async fn query(
+    client: &Object,
+    statement: &Statement,
+    params: &[Value],
+) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+    client
+        .query(statement, &params)
+        .await
+        .map_err(|e| failed(&e))
+}
+
+async fn execute(
+    client: &Object,
+    statement: &Statement,
+    params: &[Value],
+) -> Result<u64, StoreError> {
+    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
+    client
+        .execute(statement, &params)
+        .await
+        .map_err(|e| failed(&e))
+}
+
+/// Drives all calls at once, which sends them in one go; polled from the first to the last, so the server runs them in
+/// that order (locks are taken in the order the caller chose).
+async fn in_order<T>(
+    calls: impl Iterator<Item = impl Future<Output = Result<T, StoreError>>>,
+) -> Result<Vec<T>, StoreError> {
+    let mut calls: Vec<Pin<Box<_>>> = calls.map(Box::pin).collect();
+    let mut answers: Vec<Option<T>> = calls.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut waiting = false;
+        for (call, answer) in calls.iter_mut().zip(&mut answers) {
+            if answer.is_none() {
+                match call.as_mut().poll(context) {
+                    Poll::Ready(result) => *answer = Some(result?),
+                    Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok::<(), StoreError>(()))
+        }
+    })
+    .await?;
+    Ok(answers.into_iter().flatten().collect())
+}
+
+fn read_row(row: &tokio_postgres::Row, columns: &Arc<[String]>) -> Result<Row, StoreError> {
+    let values = row
+        .columns()
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let value = match *column.type_() {
+                Type::TEXT | Type::VARCHAR | Type::NAME => {
+                    row.try_get(at).map(|v: Option<String>| v.into())
+                }
+                Type::INT8 => row.try_get(at).map(|v: Option<i64>| v.into()),
+                Type::INT4 => row
+                    .try_get(at)
+                    .map(|v: Option<i32>| v.map(i64::from).into()),
+                Type::BYTEA => row.try_get(at).map(|v: Option<Vec<u8>>| v.into()),
+                Type::BOOL => row.try_get(at).map(|v: Option<bool>| v.into()),
+                _ => return Err(cell(column.name(), "has a type outside the four we use")),
+            };
+            value.map_err(|_| cell(column.name(), "cannot be read"))
+        })
+        .collect::<Result<Vec<Value>, StoreError>>()?;
+    Ok(Row::new(columns.clone(), values))
+}
+
+fn cell(column: &str, problem: &'static str) -> StoreError {
+    StoreError::Row {
+        column: column.to_owned(),
+        problem,
+    }
+}
+
+/// Why a parameter cannot be sent; it names types, never the value.
+#[derive(Debug, thiserror::Error)]
+#[error("a parameter does not fit the type {0}")]
+struct Misfit(String);
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match (self, ty) {
+            (Self::Null, _) => Ok(IsNull::Yes),
+            (Self::Text(text), &(Type::TEXT | Type::VARCHAR)) => text.to_sql(ty, out),
+            (Self::Int(number), &Type::INT8) => number.to_sql(ty, out),
+            (Self::Int(number), &Type::INT4) => i32::try_from(*number)
+                .map_err(|_| Misfit(ty.to_string()))?
+                .to_sql(ty, out),
+            (Self::Blob(bytes), &Type::BYTEA) => bytes.to_sql(ty, out),
+            (Self::Bool(truth), &Type::BOOL) => truth.to_sql(ty, out),
+            _ => Err(Box::new(Misfit(ty.to_string()))),
+        }
+    }
+
+    /// Whether the value fits is decided per value, above.
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn parse(url: &str) -> Result<Config, StoreError> {
+    // What libpq calls `verify-full` is what `require` means here: the certificate is always checked.
+    let mut config: Config = url
+        .replace("sslmode=verify-full", "sslmode=require")
+        .parse()
+        // The parser's own words may quote the address, and with it the password.
+        .map_err(|_| {
+            StoreError::Config(
+                "the address of PostgreSQL is not written as libpq wants it".to_owned(),
+            )
+        })?;
+    let local = config
+        .get_hosts()
+        .iter()
+        .all(|host| matches!(host, Host::Unix(_)));
+    if local {
+        config.ssl_mode(SslMode::Disable);
+    } else if config.get_ssl_mode() != SslMode::Disable {
+        config.ssl_mode(SslMode::Require);
+    }
+    if config.get_hosts().len() > 1 {
+        // Of a cluster's members, the one that takes writes.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    config
+        .connect_timeout(POSTGRES_CONNECT_TIMEOUT)
+        .tcp_user_timeout(POSTGRES_ANSWER_TIMEOUT);
+    if config.get_application_name().is_none() {
+        config.application_name("warifu");
+    }
+    Ok(config)
+}
+
+fn tls(config: &PostgresConfig) -> Result<ClientConfig, StoreError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &config.tls_roots {
+        let unusable = |error: &dyn std::fmt::Display| {
+            StoreError::Config(format!("{}: {error}", path.display()))
+        };
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(&e))? {
+            roots
+                .add(certificate.map_err(|e| unusable(&e))?)
+                .map_err(|e| unusable(&e))?;
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    if roots.is_empty() {
+        return Err(StoreError::Config(
+            "there is no authority to check the certificate of PostgreSQL with".to_owned(),
+        ));
+    }
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| StoreError::Config(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    Ok(config)
+}
+
+fn unpooled(error: &PoolError) -> StoreError {
+    match error {
+        PoolError::Timeout(TimeoutType::Wait) => StoreError::Unavailable(Outage::NoTurn),
+        PoolError::Timeout(_) => StoreError::Unavailable(Outage::Timeout),
+        PoolError::Backend(error) => match failed(error) {
+            // Before any statement every failure means that we cannot get in.
+            StoreError::Statement(told) => StoreError::gone(told),
+            other => other,
+        },
+        _ => StoreError::gone("the pool is closed"),
+    }
+}
+
+/// An error before any parameter was bound: its message speaks of our SQL only and helps to mend it.
+fn refused(error: &tokio_postgres::Error) -> StoreError {
+    match (failed(error), error.as_db_error()) {
+        (StoreError::Statement(code), Some(told)) => {
+            StoreError::Statement(format!("{code}: {}", told.message()))
+        }
+        (other, _) => other,
+    }
+}
+
+/// An error while a statement ran: only its code is told, the message might quote a value.
+fn failed(error: &tokio_postgres::Error) -> StoreError {
+    let Some(code) = error.code() else {
+        return match error.source() {
+            Some(source) if source.is::<Misfit>() => StoreError::Statement(source.to_string()),
+            // These speak of sockets and certificates.
+            Some(source) => StoreError::gone(source.to_string()),
+            None => StoreError::gone(error.to_string()),
+        };
+    };
+    let told = || format!("PostgreSQL {}", code.code());
+    match *code {
+        SqlState::UNIQUE_VIOLATION => StoreError::Conflict(Conflict::Unique),
+        SqlState::T_R_SERIALIZATION_FAILURE => StoreError::Conflict(Conflict::Serialization),
+        SqlState::T_R_DEADLOCK_DETECTED => StoreError::Conflict(Conflict::Deadlock),
+        SqlState::DISK_FULL => StoreError::Full,
+        SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::ReadOnly,
+        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
+            StoreError::Corrupt { code: told() }
+        }
+        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => {
+            StoreError::Unavailable(Outage::Timeout)
+        }
+        _ => match &code.code()[..2] {
+            "23" => StoreError::Constraint { code: told() },
+            // Connection, authorisation, resources, the operator's doing, the server's machine.
+            "08" | "28" | "3D" | "53" | "57" | "58" => StoreError::gone(told()),
+            _ if *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => StoreError::gone(told()),
+            _ => StoreError::Statement(told()),
+        },
+    }
+}

@@ -1,0 +1,452 @@
+//! SQLite: one writer connection and a few readers, each on a thread of its own. A transaction leases a connection and
+//! sends its statements there, so that no call into SQLite ever runs on a worker thread of the async runtime.
+//!
+//! Leases are handed out in the order they were asked for. A lease that is dropped goes home by way of its thread, which
+//! first rolls back what is still open: no one gets a connection with somebody else's transaction in it.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::limits::{
+    SQLITE_BUSY_TIMEOUT, SQLITE_READERS, SQLITE_STATEMENTS_MAX, SQLITE_THREAD_QUEUE,
+    SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
+};
+use crate::{Conflict, Outage, Row, StoreError, Value};
+
+/// The first version without the corruption bug in the reset of the write-ahead log.
+const VERSION_MIN: i32 = 3_051_003;
+
+/// The connections of one database file.
+pub(crate) struct Sqlite {
+    writer: Arc<Home>,
+    readers: Arc<Home>,
+}
+
+/// Where the connections of one kind wait for the next transaction.
+struct Home {
+    role: Role,
+    /// Fair: permits go to those who wait, in the order they came.
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Thread>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Writer,
+    Reader,
+}
+
+type Thread = SyncSender<Command>;
+
+enum Command {
+    Job(Box<dyn FnOnce(&Connection) + Send>),
+    /// Roll back what is open, then put the connection back.
+    GoHome(Held),
+}
+
+/// A connection that is held by one transaction.
+pub(crate) struct Lease {
+    held: Option<Held>,
+    begun: bool,
+}
+
+struct Held {
+    thread: Thread,
+    home: Arc<Home>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < VERSION_MIN {
+            return Err(StoreError::SqliteTooOld {
+                found: rusqlite::version(),
+            });
+        }
+        create_private(path)?;
+        // The writer first: it turns the file to the write-ahead log.
+        let writer = Home::open(Role::Writer, path, 1).await?;
+        let readers = Home::open(Role::Reader, path, SQLITE_READERS).await?;
+        Ok(Self { writer, readers })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Lease, StoreError> {
+        Home::lease(&self.writer).await
+    }
+
+    pub(crate) async fn read(&self) -> Result<Lease, StoreError> {
+        Home::lease(&self.readers).await
+    }
+}
+
+impl Home {
+    async fn open(role: Role, path: &Path, count: usize) -> Result<Arc<Self>, StoreError> {
+        let mut idle = Vec::with_capacity(count);
+        for _ in 0..count {
+            idle.push(start_thread(role, path.to_owned()).await?);
+        }
+        Ok(Arc::new(Self {
+            role,
+            permits: Arc::new(Semaphore::new(count)),
+            idle: Mutex::new(idle),
+        }))
+    }
+
+    async fn lease(home: &Arc<Self>) -> Result<Lease, StoreError> {
+        let permit = timeout(TURN_TIMEOUT, home.permits.clone().acquire_owned())
+            .await
+            .map_err(|_| StoreError::Unavailable(Outage::NoTurn))?
+            .map_err(|_| StoreError::gone("closed"))?;
+        let thread = home
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let thread = thread.ok_or_else(|| StoreError::gone("its thread ended"))?;
+        Ok(Lease {
+            held: Some(Held {
+                thread,
+                home: home.clone(),
+                permit,
+            }),
+            begun: false,
+        })
+    }
+}
+
+impl Held {
+    fn go_home(self) {
+        self.home
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self.thread);
+        drop(self.permit);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            let thread = held.thread.clone();
+            // This fails only when the thread is gone, and with it the connection and its transaction.
+            let _ = thread.try_send(Command::GoHome(held));
+        }
+    }
+}
+
+impl Lease {
+    /// Runs `sql` once for each set of parameters and answers with the rows of each.
+    pub(crate) async fn query_each(
+        &mut self,
+        sql: &'static str,
+        batch: Vec<Vec<Value>>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.run(move |connection| {
+            let mut statement = prepare(connection, sql)?;
+            let columns: Arc<[String]> = statement
+                .column_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            batch
+                .iter()
+                .map(|params| {
+                    bind(&mut statement, params)?;
+                    rows(&mut statement, &columns)
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs `sql` once for each set of parameters and answers with the number of rows each one changed.
+    pub(crate) async fn execute_each(
+        &mut self,
+        sql: &'static str,
+        batch: Vec<Vec<Value>>,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.run(move |connection| {
+            let mut statement = prepare(connection, sql)?;
+            batch
+                .iter()
+                .map(|params| {
+                    bind(&mut statement, params)?;
+                    Ok(statement.raw_execute().map_err(|e| failed(&e))? as u64)
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs a migration: several statements without parameters.
+    pub(crate) async fn script(&mut self, sql: String) -> Result<(), StoreError> {
+        self.run(move |connection| connection.execute_batch(&sql).map_err(|e| refused(&e)))
+            .await
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        if self.begun {
+            self.send(|connection| execute(connection, "COMMIT"))
+                .await?;
+        }
+        if let Some(held) = self.held.take() {
+            held.go_home();
+        }
+        Ok(())
+    }
+
+    /// The transaction begins with its first statement, in the same visit to the thread.
+    async fn run<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.begun {
+            return self.send(job).await;
+        }
+        self.begun = true;
+        let begin = match self.held.as_ref().map(|held| held.home.role) {
+            Some(Role::Writer) => "BEGIN IMMEDIATE",
+            _ => "BEGIN",
+        };
+        self.send(move |connection| {
+            execute(connection, begin)?;
+            job(connection)
+        })
+        .await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let gone = || StoreError::gone("its thread ended");
+        let (reply, answer) = oneshot::channel();
+        let held = self.held.as_ref().ok_or_else(gone)?;
+        held.thread
+            .try_send(Command::Job(Box::new(move |connection| {
+                // Nobody listens any more when the transaction was dropped meanwhile; then a roll-back follows.
+                let _ = reply.send(job(connection));
+            })))
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+async fn start_thread(role: Role, path: PathBuf) -> Result<Thread, StoreError> {
+    let (thread, commands) = sync_channel(SQLITE_THREAD_QUEUE);
+    let (reply, opened) = oneshot::channel();
+    let name = match role {
+        Role::Writer => "sqlite-writer",
+        Role::Reader => "sqlite-reader",
+    };
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || match connect(role, &path) {
+            Ok(connection) => {
+                if reply.send(Ok(())).is_ok() {
+                    serve(&connection, &commands);
+                }
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        })
+        .map_err(|error| StoreError::gone(format!("no thread: {}", error.kind())))?;
+    opened
+        .await
+        .map_err(|_| StoreError::gone("its thread ended"))??;
+    Ok(thread)
+}
+
+/// Ends when the last sender is gone, that is with the store itself.
+fn serve(connection: &Connection, commands: &Receiver<Command>) {
+    while let Ok(command) = commands.recv() {
+        match command {
+            Command::Job(job) => job(connection),
+            Command::GoHome(held) => {
+                if connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok() {
+                    held.go_home();
+                } else {
+                    // A connection that cannot roll back is not fit for anybody.
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Creates the file for our own eyes; SQLite gives its log the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Config(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(SQLITE_BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(SQLITE_STATEMENTS_MAX);
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // Nothing of a query goes to a temporary file.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        match role {
+            Role::Writer => {
+                connection.pragma_update(None, "journal_mode", "WAL")?;
+                connection.pragma_update(None, "synchronous", "FULL")?;
+                connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_KEPT_BYTES)?;
+                // A negative number counts KiB, not pages.
+                connection.pragma_update(
+                    None,
+                    "cache_size",
+                    format!("-{SQLITE_WRITER_CACHE_KIB}"),
+                )?;
+            }
+            Role::Reader => connection.pragma_update(None, "query_only", true)?,
+        }
+        Ok(connection)
+    };
+    open().map_err(|e| failed(&e))
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> Result<(), StoreError> {
+    prepare(connection, sql)?
+        .raw_execute()
+        .map_err(|e| failed(&e))?;
+    Ok(())
+}
+
+fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &'static str,
+) -> Result<CachedStatement<'c>, StoreError> {
+    connection.prepare_cached(sql).map_err(|e| refused(&e))
+}
+
+fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> Result<(), StoreError> {
+    if statement.parameter_count() != params.len() {
+        return Err(StoreError::Statement(format!(
+            "it takes {} parameters, {} were given",
+            statement.parameter_count(),
+            params.len()
+        )));
+    }
+    for (at, value) in (1..).zip(params) {
+        // SQLite numbers named parameters in the order in which they first appear; PostgreSQL by their number.
+        debug_assert_eq!(
+            statement.parameter_name(at),
+            Some(format!("${at}").as_str()),
+            "parameters must be numbered in the order of first use"
+        );
+        statement
+            .raw_bind_parameter(at, value)
+            .map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+fn rows(
+    statement: &mut CachedStatement<'_>,
+    columns: &Arc<[String]>,
+) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::new();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(|e| failed(&e))? {
+        let values =
+            (0..columns.len())
+                .map(|at| match row.get_ref(at).map_err(|e| failed(&e))? {
+                    ValueRef::Null => Ok(Value::Null),
+                    ValueRef::Integer(number) => Ok(Value::Int(number)),
+                    ValueRef::Blob(bytes) => Ok(Value::Blob(bytes.to_vec())),
+                    ValueRef::Text(text) => String::from_utf8(text.to_vec())
+                        .map(Value::Text)
+                        .map_err(|_| StoreError::Row {
+                            column: columns[at].clone(),
+                            problem: "is not UTF-8",
+                        }),
+                    ValueRef::Real(_) => Err(StoreError::Row {
+                        column: columns[at].clone(),
+                        problem: "is a floating-point number",
+                    }),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+        found.push(Row::new(columns.clone(), values));
+    }
+    Ok(found)
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+            Self::Bool(truth) => ValueRef::Integer(i64::from(*truth)),
+        }))
+    }
+}
+
+/// An error before any parameter was bound: its message speaks of our SQL only and helps to mend it.
+fn refused(error: &rusqlite::Error) -> StoreError {
+    match failed(error) {
+        StoreError::Statement(_) => StoreError::Statement(error.to_string()),
+        other => other,
+    }
+}
+
+/// An error while a statement ran: only its code is told, the message might quote a value.
+fn failed(error: &rusqlite::Error) -> StoreError {
+    let rusqlite::Error::SqliteFailure(code, _) = error else {
+        return match error {
+            rusqlite::Error::SqlInputError { .. } => StoreError::Statement(error.to_string()),
+            rusqlite::Error::ExecuteReturnedResults => {
+                StoreError::Statement("it answers with rows: use query".to_owned())
+            }
+            _ => StoreError::Statement("SQLite could not be asked".to_owned()),
+        };
+    };
+    let told = || format!("SQLite {}", code.extended_code);
+    match code.code {
+        ErrorCode::DiskFull => StoreError::Full,
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => {
+            StoreError::Unavailable(Outage::Timeout)
+        }
+        ErrorCode::ReadOnly => StoreError::ReadOnly,
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+            StoreError::Corrupt { code: told() }
+        }
+        ErrorCode::ConstraintViolation
+            if matches!(
+                code.extended_code,
+                ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+            ) =>
+        {
+            StoreError::Conflict(Conflict::Unique)
+        }
+        ErrorCode::ConstraintViolation => StoreError::Constraint { code: told() },
+        ErrorCode::CannotOpen
+        | ErrorCode::SystemIoFailure
+        | ErrorCode::OutOfMemory
+        | ErrorCode::PermissionDenied => StoreError::gone(told()),
+        _ => StoreError::Statement(told()),
+    }
+}

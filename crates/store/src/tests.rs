@@ -1,0 +1,5 @@
+//! The executor on both databases.
+
+mod catalogue;
+mod executor;
+mod migrations;

@@ -1,0 +1,154 @@
+//! Migrations: applied once, in order, by whoever comes first, and never on a schema that is not ours.
+
+use tokio::task::JoinSet;
+
+use crate::migrate::{MIGRATIONS, Migration};
+use crate::testing::TestDatabase;
+use crate::{Store, StoreError, on_both_databases, params};
+
+on_both_databases! {
+    migrating_twice_changes_nothing,
+    nodes_that_start_together_migrate_once,
+    a_later_migration_is_added,
+    a_schema_of_a_later_program_is_refused,
+    a_changed_migration_is_refused,
+    a_schema_that_is_behind_is_told,
+    a_failing_migration_leaves_nothing,
+}
+
+const FIRST: Migration = Migration {
+    number: 1,
+    name: "first",
+    sql: "CREATE TABLE a (id TEXT NOT NULL PRIMARY KEY, b {BLOB});",
+};
+const SECOND: Migration = Migration {
+    number: 2,
+    name: "second",
+    sql: "CREATE TABLE c (id TEXT NOT NULL PRIMARY KEY); INSERT INTO c (id) VALUES ('one;two');",
+};
+
+async fn applied(store: &Store) -> Vec<(i64, i64)> {
+    let mut tx = store.read().await.unwrap();
+    let rows = tx
+        .query(
+            "SELECT number, applied_at_ms FROM schema_migration ORDER BY number",
+            params![],
+        )
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| {
+            (
+                row.int("number").unwrap(),
+                row.int("applied_at_ms").unwrap(),
+            )
+        })
+        .collect()
+}
+
+async fn migrating_twice_changes_nothing(database: TestDatabase) {
+    let store = database.open().await;
+    store.migrate_with(&[FIRST, SECOND], 10).await.unwrap();
+    store.migrate_with(&[FIRST, SECOND], 20).await.unwrap();
+    assert_eq!(applied(&store).await, [(1, 10), (2, 10)]);
+    store.check_schema_with(&[FIRST, SECOND]).await.unwrap();
+}
+
+async fn nodes_that_start_together_migrate_once(database: TestDatabase) {
+    let mut nodes = JoinSet::new();
+    for node in 0..6 {
+        let store = database.open().await;
+        nodes.spawn(async move { store.migrate_with(&[FIRST, SECOND], node).await });
+    }
+    for outcome in nodes.join_all().await {
+        outcome.unwrap();
+    }
+    assert_eq!(applied(&database.open().await).await.len(), 2);
+}
+
+async fn a_later_migration_is_added(database: TestDatabase) {
+    let store = database.open().await;
+    store.migrate_with(&[FIRST], 10).await.unwrap();
+    store.migrate_with(&[FIRST, SECOND], 20).await.unwrap();
+    assert_eq!(applied(&store).await, [(1, 10), (2, 20)]);
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(
+        tx.query_one("SELECT id FROM c", params![])
+            .await
+            .unwrap()
+            .unwrap()
+            .text("id")
+            .unwrap(),
+        "one;two"
+    );
+}
+
+async fn a_schema_of_a_later_program_is_refused(database: TestDatabase) {
+    let store = database.open().await;
+    store.migrate_with(&[FIRST, SECOND], 10).await.unwrap();
+    let refused = store.migrate_with(&[FIRST], 20).await;
+    assert!(
+        matches!(
+            refused,
+            Err(StoreError::SchemaUnknown { found: 2, known: 1 })
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(applied(&store).await.len(), 2);
+}
+
+async fn a_changed_migration_is_refused(database: TestDatabase) {
+    let store = database.open().await;
+    store.migrate_with(&[FIRST], 10).await.unwrap();
+    let changed = Migration {
+        sql: "CREATE TABLE other (id TEXT NOT NULL PRIMARY KEY);",
+        ..FIRST
+    };
+    let refused = store.migrate_with(&[changed, SECOND], 20).await;
+    assert!(
+        matches!(refused, Err(StoreError::SchemaChanged { number: 1 })),
+        "{refused:?}"
+    );
+    assert_eq!(applied(&store).await.len(), 1);
+}
+
+async fn a_schema_that_is_behind_is_told(database: TestDatabase) {
+    let store = database.open().await;
+    let refused = store.check_schema_with(&[FIRST]).await;
+    assert!(
+        matches!(
+            refused,
+            Err(StoreError::SchemaBehind { found: 0, known: 1 })
+        ),
+        "{refused:?}"
+    );
+    store.migrate_with(&[FIRST], 10).await.unwrap();
+    let refused = store.check_schema_with(&[FIRST, SECOND]).await;
+    assert!(
+        matches!(
+            refused,
+            Err(StoreError::SchemaBehind { found: 1, known: 2 })
+        ),
+        "{refused:?}"
+    );
+}
+
+async fn a_failing_migration_leaves_nothing(database: TestDatabase) {
+    let store = database.open().await;
+    let broken = Migration {
+        sql: "CREATE TABLE c (id TEXT NOT NULL PRIMARY KEY); INSERT INTO missing (id) VALUES (1);",
+        ..SECOND
+    };
+    store.migrate_with(&[FIRST, broken], 10).await.unwrap_err();
+    assert_eq!(applied(&store).await, [(1, 10)]);
+    store.migrate_with(&[FIRST, SECOND], 20).await.unwrap();
+}
+
+#[test]
+fn migrations_are_numbered_without_a_gap() {
+    let numbers: Vec<i64> = MIGRATIONS
+        .iter()
+        .map(|migration| migration.number)
+        .collect();
+    assert_eq!(numbers, (1..).take(MIGRATIONS.len()).collect::<Vec<i64>>());
+}

@@ -1,0 +1,250 @@
+//! [`Store`] and [`Tx`]: the only way to a database. One type each, whichever database is behind it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::limits::{EACH_MAX, TRANSACTIONS_WAITING_MAX};
+use crate::postgres::{self, Postgres};
+use crate::sqlite::{self, Sqlite};
+use crate::{DatabaseConfig, Outage, Row, StoreError, Value};
+
+/// An open database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    database: Database,
+    waiting: AtomicUsize,
+}
+
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// A transaction. Dropped without [`commit`](Tx::commit), it is rolled back.
+///
+/// It holds a connection, and on SQLite the only writer: nothing but statements is awaited while it is open
+/// (ARCHITECTURE.md, invariant 3). After a statement that failed or was cut off, the transaction cannot be committed.
+#[must_use = "a transaction that is not committed is rolled back"]
+pub struct Tx {
+    lease: Lease,
+    /// False while a statement runs and after one failed.
+    sound: bool,
+}
+
+enum Lease {
+    Sqlite(sqlite::Lease),
+    Postgres(postgres::Lease),
+}
+
+impl Store {
+    /// Opens the database. The schema is left as it is: see [`Store::migrate`] and [`Store::check_schema`].
+    ///
+    /// # Errors
+    /// When the file, the address or the TLS roots cannot be used, when the database cannot be reached, or when the SQLite
+    /// linked in has the corruption bug of versions before 3.51.3.
+    pub async fn open(config: &DatabaseConfig) -> Result<Self, StoreError> {
+        let database = match config {
+            DatabaseConfig::Sqlite { path } => Database::Sqlite(Sqlite::open(path).await?),
+            DatabaseConfig::Postgres(config) => Database::Postgres(Postgres::open(config).await?),
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                database,
+                waiting: AtomicUsize::new(0),
+            }),
+        })
+    }
+
+    /// Starts a transaction that may write: the only one at a time on SQLite, READ COMMITTED on PostgreSQL. Where
+    /// transactions have to wait, they are served in the order they came.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when too many wait already, none came free in time, or the database is gone.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let _place = self.queue()?;
+        let lease = match &self.shared.database {
+            Database::Sqlite(sqlite) => Lease::Sqlite(sqlite.begin().await?),
+            Database::Postgres(postgres) => Lease::Postgres(postgres.begin().await?),
+        };
+        Ok(Tx { lease, sound: true })
+    }
+
+    /// Starts a transaction that only reads. All its statements see the database as it was at the first of them; it never
+    /// waits for a writer nor makes one wait.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        let _place = self.queue()?;
+        let lease = match &self.shared.database {
+            Database::Sqlite(sqlite) => Lease::Sqlite(sqlite.read().await?),
+            Database::Postgres(postgres) => Lease::Postgres(postgres.read().await?),
+        };
+        Ok(Tx { lease, sound: true })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read()
+            .await?
+            .query("SELECT 1 AS one", Vec::new())
+            .await
+            .map(drop)
+    }
+
+    fn queue(&self) -> Result<Place<'_>, StoreError> {
+        let place = Place {
+            waiting: &self.shared.waiting,
+        };
+        if place.waiting.fetch_add(1, Ordering::Relaxed) >= TRANSACTIONS_WAITING_MAX {
+            return Err(StoreError::Unavailable(Outage::QueueFull));
+        }
+        Ok(place)
+    }
+}
+
+/// A place among those who wait for a connection.
+struct Place<'a> {
+    waiting: &'a AtomicUsize,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Tx {
+    /// The rows that `sql` answers with.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after any, the transaction cannot be committed.
+    pub async fn query(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(self
+            .query_each(sql, vec![params])
+            .await?
+            .pop()
+            .unwrap_or_default())
+    }
+
+    /// The one row that `sql` answers with, or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`] when there are several; else as [`Tx::query`].
+    pub async fn query_one(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        let mut rows = self.query(sql, params).await?;
+        match rows.len() {
+            0 | 1 => Ok(rows.pop()),
+            _ => Err(StoreError::Statement(
+                "it answers with several rows where one was asked for".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs `sql`, which answers with no rows, and says how many rows it changed.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn execute(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        Ok(self
+            .execute_each(sql, vec![params])
+            .await?
+            .pop()
+            .unwrap_or_default())
+    }
+
+    /// [`Tx::query`] once for each set of parameters, in their order, for the price of one visit to the database.
+    ///
+    /// # Errors
+    /// As [`Tx::query`]; also when there are more than [`EACH_MAX`] sets.
+    pub async fn query_each(
+        &mut self,
+        sql: &'static str,
+        batch: Vec<Vec<Value>>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.start(&batch)?;
+        let answer = match &mut self.lease {
+            Lease::Sqlite(lease) => lease.query_each(sql, batch).await,
+            Lease::Postgres(lease) => lease.query_each(sql, batch).await,
+        };
+        self.sound = answer.is_ok();
+        answer
+    }
+
+    /// [`Tx::execute`] once for each set of parameters, in their order, for the price of one visit to the database.
+    ///
+    /// # Errors
+    /// As [`Tx::query_each`].
+    pub async fn execute_each(
+        &mut self,
+        sql: &'static str,
+        batch: Vec<Vec<Value>>,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.start(&batch)?;
+        let answer = match &mut self.lease {
+            Lease::Sqlite(lease) => lease.execute_each(sql, batch).await,
+            Lease::Postgres(lease) => lease.execute_each(sql, batch).await,
+        };
+        self.sound = answer.is_ok();
+        answer
+    }
+
+    /// Makes everything permanent. When this returns, it is on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Aborted`] when a statement failed before. With [`StoreError::Unavailable`] nobody knows whether it was
+    /// committed; every other error means that it was not.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        if !self.sound {
+            return Err(StoreError::Aborted);
+        }
+        match self.lease {
+            Lease::Sqlite(lease) => lease.commit().await,
+            Lease::Postgres(lease) => lease.commit().await,
+        }
+    }
+
+    /// Runs a migration, with `{BLOB}` standing for this database's type for bytes.
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.start(&[])?;
+        let answer = match &mut self.lease {
+            Lease::Sqlite(lease) => lease.script(sql.replace("{BLOB}", "BLOB")).await,
+            Lease::Postgres(lease) => lease.script(&sql.replace("{BLOB}", "BYTEA")).await,
+        };
+        self.sound = answer.is_ok();
+        answer
+    }
+
+    /// Until the answer is there the transaction is unsound: a caller that stops waiting cannot commit the half of it.
+    fn start(&mut self, batch: &[Vec<Value>]) -> Result<(), StoreError> {
+        if !std::mem::replace(&mut self.sound, false) {
+            return Err(StoreError::Aborted);
+        }
+        if batch.len() > EACH_MAX {
+            return Err(StoreError::Statement(format!(
+                "it was to run {} times at once",
+                batch.len()
+            )));
+        }
+        Ok(())
+    }
+}
