@@ -1,0 +1,367 @@
+# Warifu: the texts of pages and mails (English). The same ids and arguments stand in ja.ftl.
+
+## The shell of every page
+skip-to-main = Skip to the main text
+language-switch = Language
+person-name = { $name }
+sign-out = Sign out
+help-desk = Help desk
+menu = Menu
+crumbs = You are here
+title-problem = Error:{" "}
+problems-title = Please check what you entered
+back-to-top = Back to the top page
+back-to-users = Back to user administration
+back-to-sign-in = Back to sign-in
+error-code = Error code
+support-id = Support number
+moment = { $weekday ->
+    [1] Monday
+    [2] Tuesday
+    [3] Wednesday
+    [4] Thursday
+    [5] Friday
+    [6] Saturday
+   *[7] Sunday
+  } { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+  }, { $time } ({ $zone_key ->
+    [asia-tokyo] Japan time
+   *[other] { $zone }
+  })
+since = since { $at }
+times = { $n ->
+    [one] { $n } time
+   *[other] { $n } times
+  }
+
+## Words
+login-id = Login ID
+password = Password
+name = Name
+company = Company
+role-label = Role
+role = { $role ->
+    [master] Master user
+    [administrator] Administrator
+   *[general] General user
+  }
+service-id = Service ID
+token-user-id = User ID
+one-time-password = One-time password
+confirmation-password = Confirmation password
+confirmation-password-hint = We ask for it before an important step, to be sure that it is you.
+token-state-label = Token
+token-state = { $state ->
+    [issued] Issued, app not set up yet
+    [activated] App set up, first code not entered yet
+    [in-use] In use
+    [suspended] Suspended
+    [revoked] Revoked
+   *[none] Not issued
+  }
+
+## Sign-in
+sign-in-title = Sign in
+sign-in-about = Enter the login ID and the password that your company registered.
+sign-in-button = Sign in
+sign-in-signed-out = You have signed out.
+sign-in-trouble-title = If you cannot sign in
+sign-in-trouble = Forgot your password? Ask the master user or an administrator of your company. If that does not help, call the help desk below.
+
+## Issuance
+issuance-title = Issue a one-time password token
+issuance-about = This issues a token for the app on your phone. It takes about two minutes.
+issuance-mail-legend = Where to send the instructions
+issuance-allow-domain = If you use a spam filter, first allow mail from “{ $domain }”.
+mail-address = Mail address
+mail-address-again = Mail address (again)
+mail-address-hint = Use an address that you can read on the device where you will install the app.
+issuance-password-legend = The password for setting up the app
+issuance-write-down = Write your activation password down now. You will type it once in the app. No page and no mail can show it to you later.
+activation-password = Activation password
+activation-password-again = Activation password (again)
+activation-password-hint = { $min } to { $max } digits of your own choice. It is never sent from this device.
+issuance-preparing = Getting ready. If “Issue token” stays grey, please load this page again.
+issuance-button = Issue token
+issuance-step-prepare = Encrypting your activation password on this device…
+issuance-step-start = Sending your request…
+issuance-step-protect = Completing the request on this device…
+issuance-step-finish = Confirming the token…
+
+## Clock
+clock-title = The clock of this device
+clock-why = A one-time password is made from the current time. If a clock is wrong, the code is refused.
+clock-server-time = Our clock says { $time }. Please compare it with the clock of your device.
+clock-checking = Checking the clock…
+clock-right = The clock of this device is right.
+clock-fast = The clock of this device is about %amount% fast.
+clock-slow = The clock of this device is about %amount% slow.
+clock-mend = In the settings of the device, turn on automatic date and time. Then load this page again. Please check the device with the app in the same way.
+clock-unknown = We could not check the clock. Check your connection and load this page again.
+
+## After the issuance
+waiting-title = Finish the set-up in the app
+waiting-activated-title = The app is set up
+waiting-expired-title = The token has expired
+waiting-locked-title = This token can no longer be used
+waiting-about = Your token is issued. Please set up the app in these steps.
+waiting-step-mail = Open the mail
+waiting-step-mail-about = It contains the service ID and the user ID.
+waiting-step-app = Get the app
+waiting-step-app-about = If you do not have it yet, get it from the download page. If you have it, choose “Add token” in the app.
+waiting-step-send = Fill in the app and press “Send”
+waiting-step-send-about = Enter the service ID, the user ID and the activation password that you chose.
+waiting-step-code = Press “Next” and come back to this page
+waiting-step-code-about = This page changes by itself when the app is set up.
+waiting-state-title = Where your token is
+waiting-user-id-in-mail = In the mail
+waiting-mail-to = Mail sent to
+waiting-mail-state = Mail
+mail-queued = Waiting to be sent
+mail-sent = Sent
+mail-failed = Could not be sent
+waiting-mail-failed = The mail could not be sent. Please check the address. If it is right, press “Send the mail again”. If it is wrong, press “Start over”.
+waiting-expires = Set up the app by
+waiting-starts-left = Tries left in the app
+waiting-send-again-about = If nothing arrives in a few minutes, look in the spam folder, then send it again.
+waiting-send-again = Send the mail again
+waiting-sent-again = The mail will be sent again.
+waiting-done-title = When the app shows a code
+waiting-done-about = If this page has not changed, continue here:
+waiting-to-verification = Verify a one-time password
+waiting-activated = Now enter the one-time password that the app shows.
+waiting-start-over-title = If you made a mistake
+waiting-start-over-about = Wrong mail address, or activation password forgotten? You can issue a token again. The present one is cancelled.
+waiting-start-over = Start over
+
+## Download
+download-title = Download the app
+download-about = The app shows your one-time password. Choose one and install it on your device.
+download-your-device = For your device
+download-apple = iPhone, iPad
+download-apple-about = Install it from the App Store.
+download-apple-open = Open the App Store
+download-google = Android
+download-google-about = Install it from Google Play.
+download-google-open = Open Google Play
+download-web = Web app
+download-web-about = Open it in the browser and add it to the home screen. It works on phones and on PCs.
+download-web-open = Install this web app
+download-not-offered = This service does not offer it. Please choose another way.
+download-terminal = Terminal of a PC
+download-terminal-about = There is also a command. It reads the activation password from standard input.
+download-next-title = When the app is installed
+download-next-open = Open the app and enter the service ID and the user ID from the mail.
+download-next-enter = Enter the activation password that you chose, and press “Send”.
+download-next-code = On the completion page, press “Next”. The app shows your one-time password.
+download-have-app = If you already have the app, there is nothing to install. Choose “Add token” in the app. One device holds up to 10 tokens.
+
+## Verification
+verification-title = Verify your one-time password
+verification-about = Enter the one-time password that the app shows.
+verification-about-first = This is your first time. Enter the one-time password that the app shows, and the set-up is complete.
+one-time-password-hint = { $digits } digits.
+verification-button = Verify
+verification-trouble-title = If it does not work
+verification-trouble-wait = A code works once. Wait until the app shows a new one, and enter that.
+verification-trouble-lost = Phone lost or changed? Ask the master user or an administrator of your company for a token revocation, then issue a new token.
+
+## Where the way ends
+suspended-title = Your one-time password is suspended
+revoked-title = Your token is revoked
+refused-next-title = What to do next
+suspended-next-ask = Ask the master user or an administrator of your company to release it.
+suspended-next-where = They find it under “Administration”, “User administration”, “Release suspended one-time passwords”.
+suspended-next-sign-in = When it is released, sign in again.
+suspended-next-help-desk = Nobody in your company can release it. Please call the help desk:
+revoked-next = When the time has come, sign in again. You will be led to the issuance of a new token.
+
+## Top page
+top-title = Top page
+top-welcome = Welcome, { $name }. You are signed in.
+top-you = About you
+last-sign-in = Last sign-in
+top-advice-title = Please register an administrator
+top-advice = At present nobody in your company could release you if your one-time password were suspended. The help desk will tell you how to register one.
+
+## Administration
+manage = Administration
+manage-choice-about = Release suspensions and revoke tokens.
+manage-about = Choose what to administer.
+manage-users = User administration
+manage-users-choice-about = The one-time passwords of the users in your company.
+manage-users-about = Choose a task.
+release-title = Release suspended one-time passwords
+release-choice-about = Let users continue who were suspended after wrong codes.
+revoke-title = Revoke tokens
+revoke-choice-about = End the token of a phone that was lost or replaced.
+release-about = Choose the users to release, and enter your confirmation password.
+revoke-about = Choose the users whose token to revoke, and enter your confirmation password.
+release-caption = Suspended users
+revoke-caption = Users with a token
+release-empty = No user is suspended.
+revoke-empty = There is no token to revoke.
+revoke-warning = A revocation cannot be undone. The users can no longer sign in, at once. To continue, each of them needs a new token and has to set up the app again.
+choose = Choose
+choose-user = Choose { $name } ({ $login })
+select-all = Choose all
+nobody-to-choose = There is no user in this list whom you may act on. Each line says why.
+release-button = Release
+revoke-button = Revoke
+release-result-title = Result of the release
+revoke-result-title = Result of the revocation
+release-result = { $done ->
+    [one] { $done } user released.
+   *[other] { $done } users released.
+  }{ $refused ->
+    [0] {""}
+   *[other] {" "}{ $refused } refused; please see the reason.
+  }
+revoke-result = { $done ->
+    [one] { $done } token revoked.
+   *[other] { $done } tokens revoked.
+  }{ $refused ->
+    [0] {""}
+   *[other] {" "}{ $refused } refused; please see the reason.
+  }
+result-caption = Result for each user
+result = Result
+released = Released
+revoked = Revoked
+refused = Refused
+release-result-next = Please tell them to sign in again.
+revoke-result-next = They can sign in and issue a new token from { $opens }.
+revoke-result-next-now = They can sign in and issue a new token now.
+
+## Demo
+demo-label = Demo
+demo-about = Nothing here is real. No mail leaves this machine.
+demo-mails = Mails
+demo-accounts = Accounts
+demo-accounts-about = These users exist for the demo. Sign in as any of them.
+demo-accounts-caption = Users and passwords
+demo-to-sign-in = To the sign-in page
+demo-mails-about = In the demo, mails stay here instead of being sent.
+demo-mails-empty = No mail yet. Issue a token, and one arrives here.
+demo-mails-caption = Mails, newest first
+mail-subject = Subject
+mail-to = To
+mail-from = From
+mail-at = When: { $at }
+mail-body = Text
+mail-when = When
+
+## Refusals and faults
+not-found-title = Page not found
+error-title = This could not be completed
+error-sign-in-refused = The login ID or the password is wrong. Please check both and try again. If you forgot them, ask the master user or an administrator of your company.
+error-sign-in-slowed = There were too many wrong tries. Please wait { $seconds ->
+    [one] { $seconds } second
+   *[other] { $seconds } seconds
+  }, then try again. If you need help, call the help desk.
+error-user-suspended = Your one-time password is suspended after too many wrong codes. { $who ->
+    [colleague] The master user or another administrator can release it.
+    [administrator] An administrator can release it.
+   *[help-desk] Please call the help desk.
+  }
+error-reissue-not-yet = Your token was revoked, so you cannot sign in or issue a token yet. Please sign in again from { $opens }. If it is urgent, call the help desk.
+error-mail-mismatch = The two mail addresses differ. Please enter the same one twice.
+error-mail-invalid = This is not a valid mail address. Please enter one like name@example.com.
+error-activation-password-mismatch = The two activation passwords differ. Please enter the same one twice.
+error-activation-password-length = The activation password needs { $min } to { $max } digits.
+error-activation-password-not-digits = Please use only digits in the activation password.
+error-activation-password-trivial = This activation password is easy to guess. Please avoid repeated digits, digits in a row, and dates.
+error-code-format = A one-time password has { $digits } digits. Please look at the app and enter it again.
+error-code-wrong = The one-time password is wrong. Please enter the one that the app shows now. { $tries_left ->
+    [one] After { $tries_left } more wrong code it is suspended.
+   *[other] After { $tries_left } more wrong codes it is suspended.
+  }
+error-code-already-used = This one-time password was already used. Wait until the app shows a new one, and enter that.
+error-code-suspended-now = There were too many wrong codes, so your one-time password is now suspended. { $who ->
+    [colleague] The master user or another administrator can release it.
+    [administrator] An administrator can release it.
+   *[help-desk] Please call the help desk.
+  }
+error-confirmation-password-wrong = The confirmation password is wrong. It is not the password you sign in with. Please try again. If you forgot it, call the help desk.
+error-nobody-selected = No user is chosen. Please choose at least one.
+error-not-permitted = You may not do this. Please ask the master user or an administrator.
+error-not-suspended = This user is not suspended. Someone may have released them already. Please open the list again.
+error-no-token = This user has no token to revoke. Please open the list again.
+error-self-release = You cannot release yourself. Please ask the master user or another administrator.
+error-release-only-revocation = There were { $run } wrong codes in a row, so this cannot be released. Revoke the token, and let the user issue a new one.
+error-token-already-in-use = You already use a token. To issue a new one, first ask the master user or an administrator to revoke it.
+error-issuance-expired = The time for setting up the app is over. Please issue a token again.
+error-issuance-locked = There were too many wrong tries, so this token can no longer be used. Please issue a token again.
+error-issuance-cancelled = This token was cancelled. Use the user ID from the newest mail, or issue a token again.
+error-already-activated = This token is already set up on another device. If that was not you, ask the master user, an administrator or the help desk for a revocation at once.
+error-activation-refused = The service ID, the user ID or the activation password is wrong. Check the mail and your note, and try again. If it keeps failing, issue a token again.
+error-no-issuance = No token is waiting for the app. Please sign in and issue a token.
+error-activation-message = The message from the app could not be read. Please update the app and try again. If it goes on, call the help desk.
+error-activation-gone = This token was revoked because its first code was not entered in time. Please sign in and issue a token again.
+error-app-full = This app holds up to 10 tokens. Remove one that you no longer use, then add this one again.
+error-two-operators-needed = A second operator has to approve this. Please ask a colleague.
+error-raced = Someone changed the same user at the same moment. Please open the page again and retry.
+error-too-many-requests = There were too many tries in a short time. Please wait { $seconds ->
+    [one] { $seconds } second
+   *[other] { $seconds } seconds
+  }, then try again. If you need help, call the help desk.
+error-session-expired = You were signed out because nothing happened for a while. Please sign in again.
+error-form-expired = The page was open for too long, so nothing was done. Please open it again and repeat your entry.
+error-internal = We are sorry. A fault in our system stopped this. Please try again in a while. If it happens again, call the help desk with the support number { $support }.
+error-not-found = The page has moved, or the address is wrong. Please start from the top page. If you do not find it, call the help desk.
+error-service-unavailable = The server cannot be reached or is busy. Check your connection, wait a little, and try again. If it goes on, call the help desk.
+error-scripts-needed = This page needs JavaScript, so that your activation password never leaves the device. Turn it on in your browser and load the page again, or use another browser.
+
+## Mails
+mail-greeting = Dear { $name },
+mail-unexpected = If you did not expect this mail, please call the help desk at once.
+mail-no-reply = You cannot reply to this mail.
+mail-token-subject = Your token is issued - { $service }
+mail-token-lead =
+    A one-time password token for { $service } is issued.
+    Please enter these two in the app.
+mail-token-download = Download the app:
+mail-token-steps =
+    1. Open the app and enter the two IDs above. If you already have the app, choose “Add token”.
+    2. Enter the activation password that you chose, and press “Send”.
+    3. On the completion page, press “Next”. The app shows your one-time password.
+mail-token-expires = Set up the app by: { $at }
+mail-token-safety = We never ask for a password by mail or by telephone.
+mail-activated-subject = The app is set up
+mail-activated = Your app for one-time passwords is set up.
+mail-activated-next = From the next sign-in on, please use the one-time password that the app shows.
+mail-suspended-subject = Your one-time password is suspended
+mail-suspended = Your one-time password is suspended after too many wrong codes.
+mail-suspended-next = { $who ->
+    [colleague] Please ask the master user or another administrator to release it.
+    [administrator] Please ask an administrator to release it.
+   *[help-desk] To have it released, please call the help desk.
+  }
+mail-released-subject = Your one-time password is released
+mail-released = Your one-time password can be used again.
+mail-released-next = Please sign in again with the one-time password that the app shows.
+mail-revoked-subject = Your token is revoked
+mail-revoked = Your token is revoked. The codes that the app still shows no longer work.
+mail-revoked-next = You can sign in and issue a new token from { $opens }.
+mail-revoked-next-now = You can sign in and issue a new token now.
+mail-second-device-subject = Another device was refused
+mail-second-device = Another device tried to set up a token that is already set up. It was refused. Your token still works.
+mail-second-device-next = If that was not you, please ask the master user or an administrator of your company to revoke the token.
+mail-colleague-suspended-subject = A user is suspended
+mail-colleague-suspended = The one-time password of { $user } is suspended after too many wrong codes.
+mail-colleague-suspended-next = Please ask the user what happened, then release the suspension under “Administration”, “User administration”.
+mail-colleague-revoked-subject = A token is revoked
+mail-colleague-revoked = The token of { $user } is revoked.
+mail-colleague-revoked-next = The user cannot sign in until a new token is issued.

@@ -1,0 +1,157 @@
+//! The catalogues agree with each other and with the templates and sources that use them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use fluent_bundle::FluentResource;
+use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
+
+use super::{Language, Text};
+use crate::portal::pages::ERROR_CODES;
+
+/// Every message of a catalogue with the names of the arguments it takes.
+fn messages(language: Language) -> BTreeMap<String, BTreeSet<String>> {
+    let resource =
+        FluentResource::try_new(language.source().to_owned()).expect("the catalogue parses");
+    let mut messages = BTreeMap::new();
+    for entry in resource.entries() {
+        match entry {
+            Entry::Message(message) => {
+                let mut args = BTreeSet::new();
+                pattern_args(
+                    message.value.as_ref().expect("every message has a value"),
+                    &mut args,
+                );
+                let doubled = messages.insert(message.id.name.to_owned(), args);
+                assert_eq!(doubled, None, "{} stands twice", message.id.name);
+            }
+            Entry::Junk { content } => panic!("not Fluent: {content}"),
+            _ => {}
+        }
+    }
+    messages
+}
+
+fn pattern_args(pattern: &Pattern<&str>, args: &mut BTreeSet<String>) {
+    for element in &pattern.elements {
+        if let PatternElement::Placeable { expression } = element {
+            match expression {
+                Expression::Inline(inline) => inline_args(inline, args),
+                Expression::Select { selector, variants } => {
+                    inline_args(selector, args);
+                    for variant in variants {
+                        pattern_args(&variant.value, args);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn inline_args(inline: &InlineExpression<&str>, args: &mut BTreeSet<String>) {
+    match inline {
+        InlineExpression::VariableReference { id } => {
+            args.insert(id.name.to_owned());
+        }
+        InlineExpression::Placeable { expression } => {
+            if let Expression::Inline(inline) = expression.as_ref() {
+                inline_args(inline, args);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Every id that a template or a source file asks for.
+fn used() -> BTreeSet<String> {
+    let mut used: BTreeSet<String> = ERROR_CODES
+        .iter()
+        .map(|code| format!("error-{}", code.replace('_', "-")))
+        .collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    collect_used(&root.join("templates"), &mut used);
+    collect_used(&root.join("src"), &mut used);
+    used
+}
+
+fn collect_used(folder: &Path, used: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder of the crate") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            collect_used(&path, used);
+            continue;
+        }
+        // This file's own words about calls are none.
+        if path.ends_with("src/text/tests.rs") {
+            continue;
+        }
+        let content = fs::read_to_string(&path).expect("a text file");
+        for call in [".t(", ".t_args("] {
+            for (at, _) in content.match_indices(call) {
+                let rest = content[at + call.len()..].trim_start();
+                if let Some((id, _)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'))
+                {
+                    used.insert(id.to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn both_languages_hold_the_same_texts_with_the_same_arguments() {
+    let (ja, en) = (messages(Language::Ja), messages(Language::En));
+    let ids = |messages: &BTreeMap<String, _>| messages.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(
+        ids(&ja).symmetric_difference(&ids(&en)).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
+    for (id, args) in &ja {
+        assert_eq!(args, &en[id], "arguments of {id}");
+    }
+}
+
+#[test]
+fn every_text_that_is_asked_for_exists_and_none_is_unused() {
+    let known: BTreeSet<String> = messages(Language::Ja).into_keys().collect();
+    let used = used();
+    assert_eq!(
+        used.difference(&known).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "missing"
+    );
+    assert_eq!(
+        known.difference(&used).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "unused"
+    );
+}
+
+#[test]
+fn a_language_is_chosen_from_what_the_browser_prefers() {
+    assert_eq!(
+        Language::from_accept_language("en-GB,en;q=0.9,ja;q=0.8"),
+        Language::En
+    );
+    assert_eq!(
+        Language::from_accept_language("fr-FR, ja;q=0.5"),
+        Language::Ja
+    );
+    assert_eq!(Language::from_accept_language(""), Language::Ja);
+}
+
+#[test]
+fn a_moment_names_weekday_and_time_zone_in_both_languages() {
+    let at: jiff::Zoned = "2026-11-23T08:10:00+09:00[Asia/Tokyo]"
+        .parse()
+        .expect("a moment");
+    assert_eq!(
+        Text::new(Language::Ja).moment(&at),
+        "11月23日(月)8:10(日本時間)"
+    );
+    assert_eq!(
+        Text::new(Language::En).moment(&at),
+        "Monday 23 November, 8:10 (Japan time)"
+    );
+}
