@@ -80,7 +80,7 @@ impl Postgres {
             }))
             .build()
             .map_err(|error| StoreError::Config(error.to_string()))?;
-        pool.get().await.map_err(|e| unpooled(&e))?;
+        drop(pool.get().await.map_err(|e| unpooled(&e))?);
         Ok(Self { pool })
     }
 
