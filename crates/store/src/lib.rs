@@ -53,7 +53,7 @@ pub mod limits {
     /// How long we wait for the answer to a statement; after that the connection is thrown away.
     pub const POSTGRES_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
     /// How long PostgreSQL lets a transaction sit without a statement before it ends the connection.
-    pub const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+    pub const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
     /// Executions of one statement in one call ([`crate::Tx::execute_each`], [`crate::Tx::query_each`]).
     pub const EACH_MAX: usize = 1024;
 }

@@ -154,11 +154,7 @@ impl Lease {
     ) -> Result<Vec<Vec<Row>>, StoreError> {
         self.run(move |connection| {
             let mut statement = prepare(connection, sql)?;
-            let columns: Arc<[String]> = statement
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
             batch
                 .iter()
                 .map(|params| {

@@ -1,5 +1,7 @@
 //! What a thief of the database, a careless operator or a bit of rust on the disk meets.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 
 use tokio_postgres::NoTls;
 
-/// An address of a server on which tests may create databases: `postgres://user:password@host:port/`, without a database.
+/// An address of a server on which tests may create databases, `postgres://user:password@host:port/database`; what stands
+/// behind the port is not looked at.
 const URL_VARIABLE: &str = "WARIFU_TEST_POSTGRES_URL";
 const GUARD: &str = include_str!("cluster.sh");
 const PASSWORD: &str = "only-for-tests";
@@ -31,7 +32,7 @@ pub(super) async fn create_database(name: &str) -> String {
     let cluster = tokio::task::spawn_blocking(|| CLUSTER.get_or_init(start))
         .await
         .expect("the cluster");
-    let base = cluster.url.trim_end_matches('/');
+    let base = &cluster.url;
     let admin = format!("{base}/postgres?sslmode=disable");
     let (client, connection) = tokio_postgres::connect(&admin, NoTls)
         .await
@@ -57,7 +58,10 @@ pub(super) async fn create_database(name: &str) -> String {
 
 fn start() -> Cluster {
     if let Ok(url) = std::env::var(URL_VARIABLE) {
-        return Cluster { url, _guard: None };
+        return Cluster {
+            url: server_of(&url).to_owned(),
+            _guard: None,
+        };
     }
     let programs = programs().expect(INSTALL);
     let mut told = String::new();
@@ -80,6 +84,15 @@ fn start() -> Cluster {
         guard.wait().expect("the guard");
     }
     panic!("PostgreSQL did not start: {told}");
+}
+
+/// The address without its database and options.
+fn server_of(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    let end = url[start..]
+        .find(['/', '?'])
+        .map_or(url.len(), |at| start + at);
+    &url[..end]
 }
 
 /// PostgreSQL refuses to run as root, so root lends it the account that Debian made for it.
