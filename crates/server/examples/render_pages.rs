@@ -5,13 +5,13 @@
 use std::{env, fs, path::PathBuf};
 
 use warifu_server::portal::pages::samples::samples;
-use warifu_server::text::{Language, Text};
+use warifu_server::text::{LANGUAGES, Text};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("usage: render_pages DIR")?);
     let assets = format!("{}/assets/", env!("CARGO_MANIFEST_DIR"));
-    for language in Language::ALL {
-        let folder = folder.join(language.tag());
+    for language in LANGUAGES {
+        let folder = folder.join(language.as_str());
         fs::create_dir_all(&folder)?;
         for sample in samples(Text::new(language))? {
             let html = sample

@@ -95,6 +95,7 @@ activation-password-again = Activation password (again)
 activation-password-hint = { $min } to { $max } digits of your own choice. It is never sent from this device.
 issuance-preparing = Getting ready. If “Issue token” stays grey, please load this page again.
 issuance-button = Issue token
+issuance-out-of-memory = This device has too little memory for the encryption. Close other tabs and apps and try again, or issue the token on another device.
 issuance-step-prepare = Encrypting your activation password on this device…
 issuance-step-start = Sending your request…
 issuance-step-protect = Completing the request on this device…
@@ -182,7 +183,7 @@ verification-trouble-lost = Phone lost or changed? Ask the master user or an adm
 suspended-title = Your one-time password is suspended
 revoked-title = Your token is revoked
 refused-next-title = What to do next
-suspended-next-ask = Ask the master user or an administrator of your company to release it.
+suspended-next-ask = Ask one of the people named above to release it.
 suspended-next-where = They find it under “Administration”, “User administration”, “Release suspended one-time passwords”.
 suspended-next-sign-in = When it is released, sign in again.
 suspended-next-help-desk = Nobody in your company can release it. Please call the help desk:
@@ -272,9 +273,9 @@ error-sign-in-slowed = There were too many wrong tries. Please wait { $seconds -
    *[other] { $seconds } seconds
   }, then try again. If you need help, call the help desk.
 error-user-suspended = Your one-time password is suspended after too many wrong codes. { $who ->
-    [colleague] The master user or another administrator can release it.
+    [master_or_administrator] The master user or another administrator can release it.
     [administrator] An administrator can release it.
-   *[help-desk] Please call the help desk.
+   *[help_desk] Please call the help desk.
   }
 error-reissue-not-yet = Your token was revoked, so you cannot sign in or issue a token yet. Please sign in again from { $opens }. If it is urgent, call the help desk.
 error-mail-mismatch = The two mail addresses differ. Please enter the same one twice.
@@ -290,9 +291,9 @@ error-code-wrong = The one-time password is wrong. Please enter the one that the
   }
 error-code-already-used = This one-time password was already used. Wait until the app shows a new one, and enter that.
 error-code-suspended-now = There were too many wrong codes, so your one-time password is now suspended. { $who ->
-    [colleague] The master user or another administrator can release it.
+    [master_or_administrator] The master user or another administrator can release it.
     [administrator] An administrator can release it.
-   *[help-desk] Please call the help desk.
+   *[help_desk] Please call the help desk.
   }
 error-confirmation-password-wrong = The confirmation password is wrong. It is not the password you sign in with. Please try again. If you forgot it, call the help desk.
 error-nobody-selected = No user is chosen. Please choose at least one.
@@ -306,6 +307,7 @@ error-issuance-expired = The time for setting up the app is over. Please issue a
 error-issuance-locked = There were too many wrong tries, so this token can no longer be used. Please issue a token again.
 error-issuance-cancelled = This token was cancelled. Use the user ID from the newest mail, or issue a token again.
 error-already-activated = This token is already set up on another device. If that was not you, ask the master user, an administrator or the help desk for a revocation at once.
+error-activation-attempt-over = This set-up was started too long ago. Please start again in the app.
 error-activation-refused = The service ID, the user ID or the activation password is wrong. Check the mail and your note, and try again. If it keeps failing, issue a token again.
 error-no-issuance = No token is waiting for the app. Please sign in and issue a token.
 error-activation-message = The message from the app could not be read. Please update the app and try again. If it goes on, call the help desk.
@@ -345,9 +347,9 @@ mail-activated-next = From the next sign-in on, please use the one-time password
 mail-suspended-subject = Your one-time password is suspended
 mail-suspended = Your one-time password is suspended after too many wrong codes.
 mail-suspended-next = { $who ->
-    [colleague] Please ask the master user or another administrator to release it.
+    [master_or_administrator] Please ask the master user or another administrator to release it.
     [administrator] Please ask an administrator to release it.
-   *[help-desk] To have it released, please call the help desk.
+   *[help_desk] To have it released, please call the help desk.
   }
 mail-released-subject = Your one-time password is released
 mail-released = Your one-time password can be used again.
@@ -359,6 +361,12 @@ mail-revoked-next-now = You can sign in and issue a new token now.
 mail-second-device-subject = Another device was refused
 mail-second-device = Another device tried to set up a token that is already set up. It was refused. Your token still works.
 mail-second-device-next = If that was not you, please ask the master user or an administrator of your company to revoke the token.
+mail-address-changed-subject = Your mail address was changed
+mail-address-changed = The mail address for your one-time password was changed. This mail goes to the old and to the new address.
+mail-address-changed-next = If that was you, there is nothing to do.
+mail-address-changed-subject = Your mail address was changed
+mail-address-changed = The mail address that your token mails go to was changed while a token was issued.
+mail-address-changed-next = If that was not you, please ask the master user or an administrator of your company to revoke the token.
 mail-colleague-suspended-subject = A user is suspended
 mail-colleague-suspended = The one-time password of { $user } is suspended after too many wrong codes.
 mail-colleague-suspended-next = Please ask the user what happened, then release the suspension under “Administration”, “User administration”.

@@ -79,6 +79,7 @@ activation-password-again = 利用開始パスワード(確認)
 activation-password-hint = ご自身で決めた{ $min }~{ $max }桁の数字です。この端末の外には送られません。
 issuance-preparing = 準備をしています。しばらく待っても「トークン発行」を押せないときは、このページを読み込み直してください。
 issuance-button = トークン発行
+issuance-out-of-memory = この端末では暗号の計算に使うメモリが足りません。ほかのタブやアプリを閉じてから、もう一度お試しください。別の端末で発行することもできます。
 issuance-step-prepare = 利用開始パスワードをこの端末の中で暗号にしています…
 issuance-step-start = サーバに申し込んでいます…
 issuance-step-protect = 申し込みの内容をこの端末の中で仕上げています…
@@ -166,7 +167,7 @@ verification-trouble-lost = アプリを使えなくなったときや機種を�
 suspended-title = ワンタイムパスワードは利用停止中です
 revoked-title = トークンは失効しています
 refused-next-title = 次にすること
-suspended-next-ask = 会社のマスターユーザまたは管理者ユーザに、利用停止の解除を依頼してください。
+suspended-next-ask = 上に書かれている方に、利用停止の解除を依頼してください。
 suspended-next-where = 依頼された方は「管理」→「利用者(ユーザ)管理」→「ワンタイムパスワードの利用停止解除」で解除できます。
 suspended-next-sign-in = 解除されたら、もう一度ログインしてください。
 suspended-next-help-desk = 会社の中に解除できる方がいません。次のお問合せ先までご連絡ください。
@@ -247,9 +248,9 @@ error-title = 手続きを完了できませんでした
 error-sign-in-refused = ログインIDまたはパスワードが正しくありません。確かめて、もう一度入力してください。お忘れのときは、会社のマスターユーザまたは管理者ユーザにご相談ください。
 error-sign-in-slowed = 間違いが続いたため、しばらくログインできません。{ $seconds }秒待ってから、もう一度入力してください。お困りのときは、お問合せ先までご連絡ください。
 error-user-suspended = 間違ったワンタイムパスワードが続いたため、利用を停止しています。{ $who ->
-    [colleague] マスターユーザまたはほかの管理者ユーザが解除できます。
+    [master_or_administrator] マスターユーザまたはほかの管理者ユーザが解除できます。
     [administrator] 管理者ユーザが解除できます。
-   *[help-desk] お問合せ先までご連絡ください。
+   *[help_desk] お問合せ先までご連絡ください。
   }
 error-reissue-not-yet = トークンが失効したため、いまはログインとトークンの発行ができません。{ $opens }以降に、もう一度ログインしてください。お急ぎのときは、お問合せ先までご連絡ください。
 error-mail-mismatch = 2つのメールアドレスが違っています。同じものを入力してください。
@@ -262,9 +263,9 @@ error-code-format = ワンタイムパスワードは{ $digits }桁の数字で�
 error-code-wrong = ワンタイムパスワードが正しくありません。アプリに表示されている数字を入力してください。あと{ $tries_left }回間違えると利用停止になります。
 error-code-already-used = このワンタイムパスワードは使用済みです。アプリの数字が変わるのを待って、新しい数字を入力してください。
 error-code-suspended-now = 間違ったワンタイムパスワードが続いたため、利用を停止しました。{ $who ->
-    [colleague] マスターユーザまたはほかの管理者ユーザが解除できます。
+    [master_or_administrator] マスターユーザまたはほかの管理者ユーザが解除できます。
     [administrator] 管理者ユーザが解除できます。
-   *[help-desk] お問合せ先までご連絡ください。
+   *[help_desk] お問合せ先までご連絡ください。
   }
 error-confirmation-password-wrong = 確認用パスワードが正しくありません。ログインのパスワードとは別のものです。確かめて、もう一度入力してください。お忘れのときは、お問合せ先までご連絡ください。
 error-nobody-selected = 利用者が選ばれていません。1人以上を選んでください。
@@ -278,6 +279,7 @@ error-issuance-expired = 設定の期限が過ぎました。トークンを発�
 error-issuance-locked = 間違った入力が続いたため、このトークンは使えません。トークンを発行し直してください。
 error-issuance-cancelled = このトークンは取り消されています。新しいメールのユーザIDを使うか、トークンを発行し直してください。
 error-already-activated = このトークンは別の端末で設定されています。心当たりがないときは、すぐにマスターユーザ、管理者ユーザまたはお問合せ先にトークンの失効を依頼してください。
+error-activation-attempt-over = この設定の手続きは期限が切れました。アプリで、はじめから入力してください。
 error-activation-refused = サービスID、ユーザID、利用開始パスワードのいずれかが正しくありません。メールとメモを確かめて入力してください。続けて失敗するときは、トークンを発行し直してください。
 error-no-issuance = アプリの設定を待っているトークンがありません。ログインして、トークンを発行してください。
 error-activation-message = アプリとの通信を正しく受け取れませんでした。アプリを最新にして、もう一度お試しください。続くときは、お問合せ先までご連絡ください。
@@ -314,9 +316,9 @@ mail-activated-next = 次のログインから、アプリに表示されるワ�
 mail-suspended-subject = ワンタイムパスワードを利用停止にしました
 mail-suspended = 間違ったワンタイムパスワードが続いたため、利用を停止しました。
 mail-suspended-next = { $who ->
-    [colleague] マスターユーザまたはほかの管理者ユーザに、利用停止の解除を依頼してください。
+    [master_or_administrator] マスターユーザまたはほかの管理者ユーザに、利用停止の解除を依頼してください。
     [administrator] 管理者ユーザに、利用停止の解除を依頼してください。
-   *[help-desk] 解除については、下記のお問合せ先までご連絡ください。
+   *[help_desk] 解除については、下記のお問合せ先までご連絡ください。
   }
 mail-released-subject = ワンタイムパスワードの利用停止を解除しました
 mail-released = ワンタイムパスワードの利用停止を解除しました。
@@ -328,6 +330,12 @@ mail-revoked-next-now = いまからログインして、新しいトークン�
 mail-second-device-subject = 別の端末からの設定をお断りしました
 mail-second-device = 設定の済んだトークンを、別の端末で設定しようとする操作がありました。操作はお断りし、いまのトークンはそのまま使えます。
 mail-second-device-next = ご自身の操作でなければ、会社のマスターユーザまたは管理者ユーザにトークンの失効を依頼してください。
+mail-address-changed-subject = メールアドレスを変更しました
+mail-address-changed = ワンタイムパスワードのご案内を送るメールアドレスを変更しました。このメールは、変更前と変更後の両方のアドレスにお送りしています。
+mail-address-changed-next = ご自身の操作であれば、お手続きは必要ありません。
+mail-address-changed-subject = メールアドレスが変更されました
+mail-address-changed = トークン発行の際に、トークンのメールをお送りするメールアドレスが変更されました。
+mail-address-changed-next = ご自身の操作でなければ、会社のマスターユーザまたは管理者ユーザにトークンの失効を依頼してください。
 mail-colleague-suspended-subject = 利用者が利用停止になりました
 mail-colleague-suspended = { $user }のワンタイムパスワードが、間違いが続いたため利用停止になりました。
 mail-colleague-suspended-next = ご本人に事情を確かめたうえで、「管理」の「利用者(ユーザ)管理」から解除してください。

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use crate::portal::pages::WhoReleases;
+use warifu_core::notice::Notice as Kind;
+use warifu_core::suspension::Releasers;
+
+use crate::portal::pages::releasers_word;
 use crate::text::Text;
 
 /// A mail's words, ready for the outbox.
@@ -70,7 +73,7 @@ pub enum Notice {
     /// To the user: an app was activated.
     Activated,
     /// To the user: suspended after wrong codes.
-    Suspended(WhoReleases),
+    Suspended(Releasers),
     /// To the user: the suspension was lifted.
     Released,
     /// To the user: the token was revoked.
@@ -80,6 +83,10 @@ pub enum Notice {
     },
     /// To the user: a second device tried to activate the same issuance.
     SecondDevice,
+    /// To the old and the new address: the address was changed.
+    AddressChanged,
+    /// To the old and the new address: token mails go to another address from now on.
+    AddressChanged,
     /// To master and administrators: a user of the contract was suspended.
     ColleagueSuspended {
         /// Name and login id of that user.
@@ -90,6 +97,32 @@ pub enum Notice {
         /// Name and login id of that user.
         user: String,
     },
+}
+
+impl Notice {
+    /// The notice of a mail in the outbox.
+    ///
+    /// `about` is the user that it is about when that is not the reader; `opens` and `releasers` belong to revocation and
+    /// suspension. The token mail is no notice but a [`TokenLetter`]: `None`.
+    #[must_use]
+    pub fn of(
+        kind: Kind,
+        about: Option<String>,
+        opens: Option<String>,
+        releasers: Option<Releasers>,
+    ) -> Option<Self> {
+        Some(match (kind, about) {
+            (Kind::TokenIssued, _) => return None,
+            (Kind::Activated, _) => Self::Activated,
+            (Kind::ActivatedElsewhere, _) => Self::SecondDevice,
+            (Kind::Suspended, Some(user)) => Self::ColleagueSuspended { user },
+            (Kind::Suspended, None) => Self::Suspended(releasers.unwrap_or(Releasers::HelpDesk)),
+            (Kind::Released, _) => Self::Released,
+            (Kind::Revoked, Some(user)) => Self::ColleagueRevoked { user },
+            (Kind::Revoked, None) => Self::Revoked { opens },
+            (Kind::AddressChanged, _) => Self::AddressChanged,
+        })
+    }
 }
 
 /// A notice to one person.
@@ -131,6 +164,8 @@ impl NoticeLetter {
             Notice::Released => text.t("mail-released-subject"),
             Notice::Revoked { .. } => text.t("mail-revoked-subject"),
             Notice::SecondDevice => text.t("mail-second-device-subject"),
+            Notice::AddressChanged => text.t("mail-address-changed-subject"),
+            Notice::AddressChanged => text.t("mail-address-changed-subject"),
             Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-subject"),
             Notice::ColleagueRevoked { .. } => text.t("mail-colleague-revoked-subject"),
         }
@@ -144,6 +179,8 @@ impl NoticeLetter {
             Notice::Released => text.t("mail-released"),
             Notice::Revoked { .. } => text.t("mail-revoked"),
             Notice::SecondDevice => text.t("mail-second-device"),
+            Notice::AddressChanged => text.t("mail-address-changed"),
+            Notice::AddressChanged => text.t("mail-address-changed"),
             Notice::ColleagueSuspended { user } => text.t_args(
                 "mail-colleague-suspended",
                 &[("user", user.as_str().into())],
@@ -158,15 +195,18 @@ impl NoticeLetter {
         let text = self.text;
         match &self.notice {
             Notice::Activated => text.t("mail-activated-next"),
-            Notice::Suspended(who) => {
-                text.t_args("mail-suspended-next", &[("who", who.word().into())])
-            }
+            Notice::Suspended(who) => text.t_args(
+                "mail-suspended-next",
+                &[("who", releasers_word(*who).into())],
+            ),
             Notice::Released => text.t("mail-released-next"),
             Notice::Revoked { opens: Some(opens) } => {
                 text.t_args("mail-revoked-next", &[("opens", opens.as_str().into())])
             }
             Notice::Revoked { opens: None } => text.t("mail-revoked-next-now"),
             Notice::SecondDevice => text.t("mail-second-device-next"),
+            Notice::AddressChanged => text.t("mail-address-changed-next"),
+            Notice::AddressChanged => text.t("mail-address-changed-next"),
             Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-next"),
             Notice::ColleagueRevoked { .. } => text.t("mail-colleague-revoked-next"),
         }
@@ -176,7 +216,7 @@ impl NoticeLetter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Language;
+    use crate::text::{LANGUAGES, Language};
 
     fn token_letter(language: Language) -> Letter {
         TokenLetter {
@@ -223,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_token_mail_links_to_the_download_page_only() {
-        for language in Language::ALL {
+        for language in LANGUAGES {
             let body = token_letter(language).body;
             assert_eq!(body.matches("http").count(), 1, "{body}");
         }
@@ -233,15 +273,16 @@ mod tests {
     fn every_notice_has_a_subject_of_one_line_and_a_next_step() {
         let notices = [
             Notice::Activated,
-            Notice::Suspended(WhoReleases::MasterOrAdministrator),
-            Notice::Suspended(WhoReleases::Administrator),
-            Notice::Suspended(WhoReleases::HelpDesk),
+            Notice::Suspended(Releasers::MasterOrAdministrator),
+            Notice::Suspended(Releasers::Administrator),
+            Notice::Suspended(Releasers::HelpDesk),
             Notice::Released,
             Notice::Revoked {
                 opens: Some("11月23日(月)8:10(日本時間)".into()),
             },
             Notice::Revoked { opens: None },
             Notice::SecondDevice,
+            Notice::AddressChanged,
             Notice::ColleagueSuspended {
                 user: "佐藤 花子(hanako)".into(),
             },
@@ -249,7 +290,7 @@ mod tests {
                 user: "佐藤 花子(hanako)".into(),
             },
         ];
-        for language in Language::ALL {
+        for language in LANGUAGES {
             for notice in &notices {
                 let letter = NoticeLetter {
                     text: Text::new(language),

@@ -9,72 +9,46 @@ use std::sync::LazyLock;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::{LanguageIdentifier, langid};
+pub use warifu_core::user::Language;
 
 mod moment;
 #[cfg(test)]
 mod tests;
 
-/// A language in which every page and mail exists (PRODUCT.md §4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// Japanese, the default.
-    #[default]
-    Ja,
-    /// English.
-    En,
+/// Both languages, in the order in which the language switch lists them.
+pub const LANGUAGES: [Language; 2] = [Language::Ja, Language::En];
+
+/// The language's own name, which a reader of it recognises.
+#[must_use]
+pub const fn own_name(language: Language) -> &'static str {
+    match language {
+        Language::Ja => "日本語",
+        Language::En => "English",
+    }
 }
 
-impl Language {
-    /// Both languages, in the order in which the language switch lists them.
-    pub const ALL: [Self; 2] = [Self::Ja, Self::En];
+/// The best language for an `Accept-Language` header: the first one listed that we have (browsers list by preference),
+/// else the default.
+#[must_use]
+pub fn preferred(accept_language: &str) -> Language {
+    accept_language
+        .split(',')
+        .filter_map(|range| range.split([';', '-']).next())
+        .find_map(|primary| Language::from_tag(&primary.trim().to_ascii_lowercase()))
+        .unwrap_or_default()
+}
 
-    /// The BCP 47 tag, as in `<html lang>` and in the `lang` parameter.
-    #[must_use]
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::Ja => "ja",
-            Self::En => "en",
-        }
+const fn language_id(language: Language) -> LanguageIdentifier {
+    match language {
+        Language::Ja => langid!("ja"),
+        Language::En => langid!("en"),
     }
+}
 
-    /// The language's own name, which a reader of it recognises.
-    #[must_use]
-    pub const fn own_name(self) -> &'static str {
-        match self {
-            Self::Ja => "日本語",
-            Self::En => "English",
-        }
-    }
-
-    /// Reads a tag that [`Language::tag`] wrote; anything else is `None`.
-    #[must_use]
-    pub fn from_tag(tag: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.tag() == tag)
-    }
-
-    /// The best language for an `Accept-Language` header: the first one listed that we have (browsers list by preference),
-    /// else the default.
-    #[must_use]
-    pub fn from_accept_language(header: &str) -> Self {
-        header
-            .split(',')
-            .filter_map(|range| range.split([';', '-']).next())
-            .find_map(|primary| Self::from_tag(&primary.trim().to_ascii_lowercase()))
-            .unwrap_or_default()
-    }
-
-    const fn id(self) -> LanguageIdentifier {
-        match self {
-            Self::Ja => langid!("ja"),
-            Self::En => langid!("en"),
-        }
-    }
-
-    const fn source(self) -> &'static str {
-        match self {
-            Self::Ja => include_str!("../locales/ja.ftl"),
-            Self::En => include_str!("../locales/en.ftl"),
-        }
+const fn source(language: Language) -> &'static str {
+    match language {
+        Language::Ja => include_str!("../locales/ja.ftl"),
+        Language::En => include_str!("../locales/en.ftl"),
     }
 }
 
@@ -148,7 +122,7 @@ impl Text {
         debug_assert!(
             faults.is_empty(),
             "text {id} in {}: {faults:?}",
-            self.language.tag()
+            self.language.as_str()
         );
         Some(said.into_owned().into())
     }
@@ -165,13 +139,13 @@ fn bundle(language: Language) -> &'static FluentBundle<FluentResource> {
 
 /// The catalogues are part of the program, so a broken one is a broken build: the tests open both.
 fn open(language: Language) -> FluentBundle<FluentResource> {
-    let resource = FluentResource::try_new(language.source().to_owned())
-        .unwrap_or_else(|(_, faults)| panic!("catalogue {}: {faults:?}", language.tag()));
-    let mut bundle = FluentBundle::new_concurrent(vec![language.id()]);
+    let resource = FluentResource::try_new(source(language).to_owned())
+        .unwrap_or_else(|(_, faults)| panic!("catalogue {}: {faults:?}", language.as_str()));
+    let mut bundle = FluentBundle::new_concurrent(vec![language_id(language)]);
     // Isolation marks would sit inside ids and addresses that people copy; neither language is written right to left.
     bundle.set_use_isolating(false);
     bundle
         .add_resource(resource)
-        .unwrap_or_else(|faults| panic!("catalogue {}: {faults:?}", language.tag()));
+        .unwrap_or_else(|faults| panic!("catalogue {}: {faults:?}", language.as_str()));
     bundle
 }

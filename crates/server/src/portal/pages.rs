@@ -9,12 +9,14 @@ use std::borrow::Cow;
 use askama::Template;
 use serde::Serialize;
 
-use crate::text::{Language, Text, Value};
+use warifu_core::user::Role;
+
+use crate::text::{LANGUAGES, Text, Value, own_name};
 
 mod account;
-mod codes;
 mod demo;
 mod manage;
+mod refusal;
 pub mod samples;
 #[cfg(test)]
 mod tests;
@@ -23,12 +25,12 @@ pub use account::{
     Clock, Device, DownloadPage, IssuancePage, IssuanceState, MailState, Refusal, RefusedPage,
     SignInNotice, SignInPage, VerificationPage, WaitingPage, WaitingState,
 };
-pub use codes::ERROR_CODES;
 pub use demo::{DemoAccount, DemoAccountsPage, DemoMail, DemoMailListPage, DemoMailPage};
 pub use manage::{
     ManagePage, ManageUsersPage, Outcome, ResultPage, Task, TopPage, UserListPage, UserOutcome,
     UserRow,
 };
+pub use refusal::{Circumstances, error_codes, releasers_word};
 
 /// Where the pages are: the handlers' routes and the templates' links have this one home.
 pub mod path {
@@ -116,7 +118,7 @@ impl Field {
 /// Why something was refused, as a page or a JSON answer says it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
-    /// The stable code, one of [`ERROR_CODES`].
+    /// The stable code, one of [`error_codes`].
     pub code: &'static str,
     /// The arguments of its sentence.
     pub args: Vec<(&'static str, Value)>,
@@ -183,56 +185,20 @@ impl Problem {
     }
 }
 
-/// Who can lift a suspension (J5); decides the sentence that the suspended user reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhoReleases {
-    /// The master user or another administrator: for administrators and general users.
-    MasterOrAdministrator,
-    /// An administrator: for the master of a contract that has one.
-    Administrator,
-    /// The help desk: for the master of a contract without administrators.
-    HelpDesk,
+/// A word of the domain with a name in each language.
+trait Named {
+    fn name(&self, text: Text) -> Cow<'static, str>;
 }
 
-impl WhoReleases {
-    /// The value of the argument `who` of `user_suspended` and `code_suspended_now`.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::MasterOrAdministrator => "colleague",
-            Self::Administrator => "administrator",
-            Self::HelpDesk => "help-desk",
-        }
-    }
-}
-
-/// A user's role, as pages name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// マスターユーザ.
-    Master,
-    /// 管理者ユーザ.
-    Administrator,
-    /// 一般ユーザ.
-    General,
-}
-
-impl Role {
-    /// The role's name in the language of `text`.
-    #[must_use]
-    pub fn name(self, text: Text) -> Cow<'static, str> {
-        let role = match self {
-            Self::Master => "master",
-            Self::Administrator => "administrator",
-            Self::General => "general",
-        };
-        text.t_args("role", &[("role", role.into())])
+impl Named for Role {
+    fn name(&self, text: Text) -> Cow<'static, str> {
+        text.t_args("role", &[("role", self.as_str().into())])
     }
 }
 
 /// The state of a user's token (PRODUCT.md §3), as pages name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenState {
+pub enum UserToken {
     /// No token.
     None,
     /// Issued, not yet activated in the app.
@@ -247,13 +213,13 @@ pub enum TokenState {
     Revoked,
 }
 
-impl TokenState {
-    /// The state's name in the language of `text`.
-    #[must_use]
-    pub fn name(self, text: Text) -> Cow<'static, str> {
+impl Named for UserToken {
+    fn name(&self, text: Text) -> Cow<'static, str> {
         text.t_args("token-state", &[("state", self.word().into())])
     }
+}
 
+impl UserToken {
     /// The state's CSS class and word for the catalogue.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -305,7 +271,7 @@ impl Frame {
     }
 
     fn tag(&self) -> &'static str {
-        self.text.language().tag()
+        self.text.language().as_str()
     }
 
     fn text(&self) -> Text {
@@ -315,12 +281,12 @@ impl Frame {
     /// The language switch: this very page in each language.
     fn language_links(&self) -> Vec<LanguageLink> {
         let joint = if self.path.contains('?') { '&' } else { '?' };
-        Language::ALL
+        LANGUAGES
             .into_iter()
             .map(|language| LanguageLink {
-                href: format!("{}{joint}lang={}", self.path, language.tag()),
-                tag: language.tag(),
-                own_name: language.own_name(),
+                href: format!("{}{joint}lang={}", self.path, language.as_str()),
+                tag: language.as_str(),
+                own_name: own_name(language),
                 current: language == self.text.language(),
             })
             .collect()

@@ -7,13 +7,13 @@ use std::path::Path;
 use fluent_bundle::FluentResource;
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
-use super::{Language, Text};
-use crate::portal::pages::ERROR_CODES;
+use super::{Language, Text, preferred, source};
+use crate::portal::pages::error_codes;
 
 /// Every message of a catalogue with the names of the arguments it takes.
 fn messages(language: Language) -> BTreeMap<String, BTreeSet<String>> {
     let resource =
-        FluentResource::try_new(language.source().to_owned()).expect("the catalogue parses");
+        FluentResource::try_new(source(language).to_owned()).expect("the catalogue parses");
     let mut messages = BTreeMap::new();
     for entry in resource.entries() {
         match entry {
@@ -65,8 +65,7 @@ fn inline_args(inline: &InlineExpression<&str>, args: &mut BTreeSet<String>) {
 
 /// Every id that a template or a source file asks for.
 fn used() -> BTreeSet<String> {
-    let mut used: BTreeSet<String> = ERROR_CODES
-        .iter()
+    let mut used: BTreeSet<String> = error_codes()
         .map(|code| format!("error-{}", code.replace('_', "-")))
         .collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -130,15 +129,9 @@ fn every_text_that_is_asked_for_exists_and_none_is_unused() {
 
 #[test]
 fn a_language_is_chosen_from_what_the_browser_prefers() {
-    assert_eq!(
-        Language::from_accept_language("en-GB,en;q=0.9,ja;q=0.8"),
-        Language::En
-    );
-    assert_eq!(
-        Language::from_accept_language("fr-FR, ja;q=0.5"),
-        Language::Ja
-    );
-    assert_eq!(Language::from_accept_language(""), Language::Ja);
+    assert_eq!(preferred("en-GB,en;q=0.9,ja;q=0.8"), Language::En);
+    assert_eq!(preferred("fr-FR, ja;q=0.5"), Language::Ja);
+    assert_eq!(preferred(""), Language::Ja);
 }
 
 #[test]

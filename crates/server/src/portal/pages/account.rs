@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use askama::Template;
 use serde::Serialize;
 
-use super::{Field, Frame, Input, Problem, WhoReleases, path};
+use warifu_core::suspension::Releasers;
+
+use super::refusal::releasers_word;
+use super::{Field, Frame, Input, Problem, path};
 
 /// What the sign-in page says before anything was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,9 +341,9 @@ impl VerificationPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The one-time password is suspended.
-    Suspended(WhoReleases),
+    Suspended(Releasers),
     /// It was suspended by the code just typed (J4).
-    SuspendedNow(WhoReleases),
+    SuspendedNow(Releasers),
     /// The token was revoked and the wait is not over.
     Waiting {
         /// From when, by [`Text::moment`](crate::text::Text::moment).
@@ -366,16 +369,17 @@ impl RefusedPage {
     fn needs_help_desk(&self) -> bool {
         matches!(
             self.refusal,
-            Refusal::Suspended(WhoReleases::HelpDesk)
-                | Refusal::SuspendedNow(WhoReleases::HelpDesk)
+            Refusal::Suspended(Releasers::HelpDesk) | Refusal::SuspendedNow(Releasers::HelpDesk)
         )
     }
 
     fn sentence(&self) -> String {
         let problem = match &self.refusal {
-            Refusal::Suspended(who) => Problem::new("user_suspended").with("who", who.word()),
+            Refusal::Suspended(who) => {
+                Problem::new("user_suspended").with("who", releasers_word(*who))
+            }
             Refusal::SuspendedNow(who) => {
-                Problem::new("code_suspended_now").with("who", who.word())
+                Problem::new("code_suspended_now").with("who", releasers_word(*who))
             }
             Refusal::Waiting { opens } => {
                 Problem::new("reissue_not_yet").with("opens", opens.clone())

@@ -1,8 +1,9 @@
 //! Pages that exist in `warifu demo` only: its accounts and the mails that it did not send.
 
 use askama::Template;
+use warifu_core::user::Role;
 
-use super::{Frame, Role, path};
+use super::{Frame, Named, path};
 
 /// An account of the demo. Its passwords are printed at start and guard nothing.
 pub struct DemoAccount {

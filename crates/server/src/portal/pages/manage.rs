@@ -1,8 +1,9 @@
 //! The top page and the administration of users: 管理, J5 and J6.
 
 use askama::Template;
+use warifu_core::user::Role;
 
-use super::{Field, Frame, Input, Problem, Role, TokenState, confirmation_password, path};
+use super::{Field, Frame, Input, Named, Problem, UserToken, confirmation_password, path};
 
 /// The page of a person who is fully signed in.
 #[derive(Template)]
@@ -19,7 +20,7 @@ pub struct TopPage {
     /// The person's role.
     pub role: Role,
     /// The state of the person's token.
-    pub token: TokenState,
+    pub token: UserToken,
     /// The sign-in before this one, by [`Text::moment`](crate::text::Text::moment).
     pub last_sign_in: Option<String>,
     /// True shows the menu 管理.
@@ -78,7 +79,7 @@ pub struct UserRow {
     /// The role.
     pub role: Role,
     /// The state of the token.
-    pub token: TokenState,
+    pub token: UserToken,
     /// Since when, by [`Text::moment`](crate::text::Text::moment).
     pub since: Option<String>,
     /// Why the reader may not choose this user; the row is shown without a usable box.

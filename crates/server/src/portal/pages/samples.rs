@@ -3,7 +3,10 @@
 
 use askama::Template;
 
+use warifu_core::suspension::Releasers;
+
 use super::*;
+use crate::text::Language;
 
 /// A page as it would be sent.
 #[derive(Clone, Debug)]
@@ -271,15 +274,15 @@ impl Samples {
         for (name, refusal) in [
             (
                 "refused-suspended",
-                Refusal::Suspended(WhoReleases::MasterOrAdministrator),
+                Refusal::Suspended(Releasers::MasterOrAdministrator),
             ),
             (
                 "refused-suspended-master",
-                Refusal::SuspendedNow(WhoReleases::Administrator),
+                Refusal::SuspendedNow(Releasers::Administrator),
             ),
             (
                 "refused-suspended-help-desk",
-                Refusal::Suspended(WhoReleases::HelpDesk),
+                Refusal::Suspended(Releasers::HelpDesk),
             ),
             (
                 "refused-revoked",
@@ -319,7 +322,7 @@ impl Samples {
                 login_id: "hanako".to_owned(),
                 company: "株式会社さくら商事".to_owned(),
                 role,
-                token: TokenState::InUse,
+                token: UserToken::InUse,
                 last_sign_in: manages.then(|| self.moment()),
                 may_manage: manages,
                 advise_administrator: manages,
@@ -369,10 +372,11 @@ impl Samples {
             problems,
             ..self.frame_of_person(path::MANAGE_RELEASE)
         };
-        self.push(
-            "release-refused",
-            &release(refused, self.rows(Task::Release)),
-        )?;
+        let mut unchosen = self.rows(Task::Release);
+        for row in &mut unchosen {
+            row.chosen = false;
+        }
+        self.push("release-refused", &release(refused, unchosen))?;
         let revoke = UserListPage {
             frame: self.frame_of_person(path::MANAGE_REVOKE),
             task: Task::Revoke,
@@ -403,13 +407,13 @@ impl Samples {
             Task::Revoke => Problem::new("no_token"),
         };
         [
-            ("general-1", Role::General, TokenState::Suspended, None),
-            ("general-2", Role::General, TokenState::Issued, None),
-            ("admin-2", Role::Administrator, TokenState::InUse, None),
+            ("general-1", Role::General, UserToken::Suspended, None),
+            ("general-2", Role::General, UserToken::Issued, None),
+            ("admin-2", Role::Administrator, UserToken::InUse, None),
             (
                 "admin-1",
                 Role::Administrator,
-                TokenState::Suspended,
+                UserToken::Suspended,
                 Some(refused),
             ),
         ]
@@ -421,7 +425,7 @@ impl Samples {
             name: self.name(index),
             role,
             token: if task == Task::Release {
-                TokenState::Suspended
+                UserToken::Suspended
             } else {
                 token
             },

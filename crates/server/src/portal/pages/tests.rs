@@ -2,9 +2,10 @@
 
 use super::samples::{Sample, samples};
 use super::*;
+use crate::text::Language;
 
 fn all() -> Vec<(Language, Sample)> {
-    Language::ALL
+    LANGUAGES
         .into_iter()
         .flat_map(|language| {
             let list = samples(Text::new(language)).expect("every page renders");
@@ -43,7 +44,7 @@ fn every_page_has_one_main_heading_a_language_and_a_title() {
         assert_eq!(tags(&html, "main").len(), 1, "{name}");
         assert_eq!(
             attribute(tags(&html, "html")[0], "lang"),
-            Some(language.tag()),
+            Some(language.as_str()),
             "{name}"
         );
         let title = html
@@ -152,7 +153,7 @@ fn no_page_shows_a_text_id_or_an_unfilled_place() {
         assert!(
             !html.contains('{') && !html.contains('}'),
             "{name} in {}",
-            language.tag()
+            language.as_str()
         );
         assert!(
             !html.contains("error-"),
@@ -235,12 +236,12 @@ fn the_labels_of_the_manual_stand_as_people_know_them() {
 
 #[test]
 fn every_refusal_has_a_sentence_in_both_languages() {
-    for language in Language::ALL {
-        for code in ERROR_CODES {
+    for language in LANGUAGES {
+        for code in error_codes() {
             assert!(
                 Text::new(language).knows_error(code),
                 "{code} in {}",
-                language.tag()
+                language.as_str()
             );
         }
     }
