@@ -1,0 +1,39 @@
+// One project for each language: every journey is walked in both.
+import { defineConfig } from '@playwright/test';
+import { chromium } from './support/machine.js';
+
+/** Flags that keep Chromium on this machine: it looks nothing up and reports nothing. */
+const quiet = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Chromium's sandbox does not work for root. */
+const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+
+export default defineConfig({
+  testDir: './tests',
+  outputDir: './test-results',
+  workers: 2,
+  fullyParallel: true,
+  forbidOnly: Boolean(process.env.CI),
+  retries: 0,
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  reporter: [['list']],
+  use: {
+    browserName: 'chromium',
+    launchOptions: { executablePath: chromium(), args: [...quiet, ...sandbox] },
+    timezoneId: 'Asia/Tokyo',
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+  },
+  projects: [
+    { name: 'ja', use: { locale: 'ja-JP' } },
+    { name: 'en', use: { locale: 'en-GB' } },
+  ],
+});

@@ -1,0 +1,144 @@
+// Programs on this machine: where they are, how they are started and stopped.
+import { execFile, spawn } from 'node:child_process';
+import { createWriteStream, existsSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** How long a program may take to stop by itself, in milliseconds. */
+const STOP_MS_MAX = 10_000;
+
+/** The root of the checkout. */
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The browser: `CHROMIUM`, or the first `chromium` on `PATH`. */
+export function chromium() {
+  return process.env.CHROMIUM ?? onPath('chromium');
+}
+
+/** The program under test: `WARIFU`, or the debug build. */
+export function warifu() {
+  const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
+  return needed(process.env.WARIFU ?? path.join(target, 'debug', 'warifu'));
+}
+
+/** Debian's Python, the one that Debian's aiosmtpd belongs to. */
+export const python = '/usr/bin/python3';
+
+/** @param {string} file */
+function needed(file) {
+  if (!existsSync(file)) throw new Error(`${file} is not there: run the browser tests with \`cargo xtask test --only e2e\``);
+  return file;
+}
+
+/** @param {string} program */
+function onPath(program) {
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  const file = folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file));
+  if (!file) throw new Error(`no ${program} on PATH`);
+  return file;
+}
+
+/**
+ * The command line that runs a program with its clock ahead of ours.
+ *
+ * @param {number} ahead_s seconds; 0 for the right time
+ * @param {string} program
+ * @param {string[]} args
+ * @returns {[string, string[]]}
+ */
+export function withClock(ahead_s, program, args) {
+  return ahead_s === 0 ? [program, args] : ['faketime', ['-f', `+${ahead_s}s`, program, ...args]];
+}
+
+/** A port of the loopback address that nobody listens on. @returns {Promise<number>} */
+export async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {net.AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A program that runs until it is told to stop; what it prints goes to a file. */
+export class Program {
+  /**
+   * @param {string} command
+   * @param {string[]} args
+   * @param {{ log: string, env?: Record<string, string> }} options `log`: the file for both of its outputs
+   */
+  constructor(command, args, { log, env = {} }) {
+    this.log = log;
+    const sink = createWriteStream(log, { flags: 'a' });
+    this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout.pipe(sink, { end: false });
+    this.child.stderr.pipe(sink, { end: false });
+    this.ended = new Promise((resolve) => {
+      this.child.once('error', (error) => resolve(`cannot start ${command}: ${error.message}`));
+      this.child.once('close', (code, signal) => sink.end(() => resolve(`${command} ended: ${signal ?? code}`)));
+    });
+  }
+
+  /**
+   * Waits until `ready` holds.
+   *
+   * @param {() => Promise<boolean>} ready
+   */
+  async until(ready) {
+    let ended;
+    this.ended.then((how) => (ended = how));
+    for (;;) {
+      if (ended) throw new Error(`${ended}; see ${this.log}`);
+      if (await ready()) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Asks the program to end, and waits until it has. */
+  async stop() {
+    const impatient = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS_MAX);
+    this.child.kill('SIGTERM');
+    await this.ended;
+    clearTimeout(impatient);
+  }
+
+  /** Ends the program at once, as a crash would. */
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} [input] its standard input
+ * @returns {Promise<{ status: number, stdout: string, stderr: string }>}
+ */
+export function run(command, args, input = '') {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, args, { cwd: root }, (error, stdout, stderr) => {
+      if (error && typeof error.code !== 'number') reject(error);
+      else resolve({ status: Number(error?.code ?? 0), stdout, stderr });
+    });
+    child.stdin?.on('error', () => {}).end(input);
+  });
+}
+
+/**
+ * Every file below a folder.
+ *
+ * @param {string} folder
+ * @returns {string[]}
+ */
+export function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) return filesBelow(file);
+    return entry.isFile() ? [file] : [];
+  });
+}
