@@ -9,20 +9,41 @@
 
 mod config;
 mod error;
+mod mapping;
 mod migrate;
 mod postgres;
 mod sqlite;
 mod tx;
 mod value;
 
+// The queries, one module for each kind of thing that is stored.
+mod attempt;
+mod audit;
+mod contract;
+mod issuance;
+mod keys;
+mod outbox;
+mod service;
+mod session;
+mod throttle;
+mod token;
+mod user;
+
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::{AttemptState, StoredAttempt};
+pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
+pub use issuance::{Draft, StoredIssuance};
+pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxCounts};
+pub use session::StoredSession;
+pub use token::StoredToken;
 pub use tx::{Store, Tx};
+pub use user::PasswordHashes;
 pub use value::{Row, Value};
 
 /// Limits and timeouts of this crate. Each bounds a queue, a wait or a cache (ARCHITECTURE.md, invariant 7).
@@ -56,4 +77,12 @@ pub mod limits {
     pub const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
     /// Executions of one statement in one call ([`crate::Tx::execute_each`], [`crate::Tx::query_each`]).
     pub const EACH_MAX: usize = 1024;
+    /// Services in a list ([`crate::Tx::services`]).
+    pub const SERVICES_MAX: u32 = 1_000;
+    /// Data keys in a list ([`crate::Tx::data_keys`]): those of as many services, each replaced nine times.
+    pub const DATA_KEYS_MAX: u32 = 10 * SERVICES_MAX;
+    /// Mails in the list of an issuance ([`crate::Tx::mails_of_issuance`]).
+    pub const MAILS_OF_ISSUANCE_MAX: u32 = 50;
+    /// Events in the list of a thing ([`crate::Tx::events_of`]).
+    pub const EVENTS_MAX: u32 = 1_000;
 }

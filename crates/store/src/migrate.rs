@@ -19,7 +19,11 @@ pub(crate) struct Migration {
 }
 
 /// All of them, in order, numbered from 1 without a gap.
-pub(crate) const MIGRATIONS: &[Migration] = &[];
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "first_schema",
+    sql: include_str!("../migrations/0001_first_schema.sql"),
+}];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT
 /// EXISTS` or not; so it is tried this often.

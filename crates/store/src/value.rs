@@ -217,7 +217,7 @@ impl Row {
         }
     }
 
-    fn cell(&self, column: &str) -> Result<&Value, StoreError> {
+    pub(crate) fn cell(&self, column: &str) -> Result<&Value, StoreError> {
         let at = self
             .columns
             .iter()

@@ -1,0 +1,129 @@
+//! The audit log (R84). Events are added and read; nothing here changes or removes one.
+
+use warifu_core::audit::Event;
+use warifu_core::id::{AuditId, ServiceId};
+use warifu_core::time::UnixMillis;
+use warifu_core::user::Actor;
+
+use crate::limits::EVENTS_MAX;
+use crate::{StoreError, Tx, params};
+
+/// An event as it was recorded, in stored words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Names the event.
+    pub id: AuditId,
+    /// When, by the server's clock.
+    pub at: UnixMillis,
+    /// The service it belongs to; `None` for what concerns the whole installation.
+    pub service_id: Option<ServiceId>,
+    /// The kind of actor: `user`, `operator`, `operators` (two together), `system`.
+    pub actor_kind: String,
+    /// The id of the user or operator; of two operators both, joined by `+`; `system` for the product itself.
+    pub actor_id: String,
+    /// The name of the action (`warifu_core::audit::Action`).
+    pub action: String,
+    /// The kind of thing acted on.
+    pub target_kind: String,
+    /// Its id.
+    pub target_id: String,
+    /// `done`, a verdict's name, or the code of a refusal.
+    pub outcome: String,
+    /// The id of the request.
+    pub request_id: String,
+    /// The caller's network address, where there is one.
+    pub address: Option<String>,
+}
+
+impl Tx {
+    /// Records an event, in the transaction of the change it tells of (invariant 4).
+    ///
+    /// # Errors
+    /// [`StoreError::is_duplicate`] when its id is taken; else as [`Tx::query`].
+    pub async fn insert_event(&mut self, event: &Event) -> Result<(), StoreError> {
+        let (actor_kind, actor_id) = actor(&event.actor);
+        self.execute(
+            "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome,
+                 request_id, address)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            params![
+                &event.id,
+                event.at,
+                event.service_id.as_ref(),
+                actor_kind,
+                actor_id,
+                event.action.as_str(),
+                event.target_kind,
+                &event.target_id,
+                event.outcome,
+                &event.origin.request_id,
+                event.origin.address.as_ref()
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// The events about one thing, the oldest first; of more than [`EVENTS_MAX`], the latest.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn events_of(
+        &mut self,
+        target_kind: &str,
+        target_id: &str,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.query(
+            "SELECT audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id,
+                 address
+             FROM audit WHERE target_kind = $1 AND target_id = $2
+             ORDER BY at_ms DESC, audit_id DESC LIMIT $3",
+            params![target_kind, target_id, EVENTS_MAX],
+        )
+        .await?
+        .iter()
+        .rev()
+        .map(|row| {
+            let service_id = match row.opt_text("service_id")? {
+                Some(_) => Some(row.service_id()?),
+                None => None,
+            };
+            Ok(StoredEvent {
+                id: AuditId::from_stored(row.text("audit_id")?),
+                at: row.at("at_ms")?,
+                service_id,
+                actor_kind: row.text("actor_kind")?.to_owned(),
+                actor_id: row.text("actor_id")?.to_owned(),
+                action: row.text("action")?.to_owned(),
+                target_kind: row.text("target_kind")?.to_owned(),
+                target_id: row.text("target_id")?.to_owned(),
+                outcome: row.text("outcome")?.to_owned(),
+                request_id: row.text("request_id")?.to_owned(),
+                address: row.opt_text("address")?.map(str::to_owned),
+            })
+        })
+        .collect()
+    }
+
+    /// The number of all events.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn count_events(&mut self) -> Result<u64, StoreError> {
+        self.query_one("SELECT COUNT(audit_id) AS events FROM audit", params![])
+            .await?
+            .map_or(Ok(0), |row| row.number("events"))
+    }
+}
+
+fn actor(actor: &Actor) -> (&'static str, String) {
+    match actor {
+        Actor::User { id, .. } => ("user", id.to_string()),
+        Actor::Operator(id) => ("operator", id.to_string()),
+        Actor::Operators(both) => {
+            let [first, second] = both.ids();
+            ("operators", format!("{first}+{second}"))
+        }
+        Actor::System => ("system", "system".to_owned()),
+    }
+}

@@ -1,0 +1,83 @@
+//! Services, the tenants. Their policy is kept as JSON.
+
+use warifu_core::id::ServiceId;
+use warifu_core::service::{Policy, Service};
+use warifu_core::time::UnixMillis;
+
+use crate::limits::SERVICES_MAX;
+use crate::{Row, StoreError, Tx, params};
+
+impl Tx {
+    /// Adds a service.
+    ///
+    /// # Errors
+    /// [`StoreError::is_duplicate`] when the id is taken; else as [`Tx::query`].
+    pub async fn insert_service(
+        &mut self,
+        service: &Service,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let policy = serde_json::to_string(&service.policy)
+            .map_err(|_| StoreError::Statement("the policy is no JSON".to_owned()))?;
+        self.execute(
+            "INSERT INTO service (service_id, name_ja, name_en, time_zone, help_desk, policy, created_at_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            params![
+                &service.id,
+                &service.name_ja,
+                &service.name_en,
+                &service.time_zone,
+                &service.help_desk,
+                policy,
+                now
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// The service of this id.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn service(&mut self, id: &ServiceId) -> Result<Option<Service>, StoreError> {
+        self.query_one(
+            "SELECT service_id, name_ja, name_en, time_zone, help_desk, policy FROM service WHERE service_id = $1",
+            params![id],
+        )
+        .await?
+        .as_ref()
+        .map(service_of)
+        .transpose()
+    }
+
+    /// All services by their ids, at most [`SERVICES_MAX`].
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn services(&mut self) -> Result<Vec<Service>, StoreError> {
+        self.query(
+            "SELECT service_id, name_ja, name_en, time_zone, help_desk, policy
+             FROM service ORDER BY service_id LIMIT $1",
+            params![SERVICES_MAX],
+        )
+        .await?
+        .iter()
+        .map(service_of)
+        .collect()
+    }
+}
+
+/// A service out of the columns that both queries above and the one of a session select.
+pub(crate) fn service_of(row: &Row) -> Result<Service, StoreError> {
+    let policy: Policy = serde_json::from_str(row.text("policy")?)
+        .map_err(|_| row.refuse("policy", "holds no policy"))?;
+    Ok(Service {
+        id: row.service_id()?,
+        name_ja: row.text("name_ja")?.to_owned(),
+        name_en: row.text("name_en")?.to_owned(),
+        time_zone: row.text("time_zone")?.to_owned(),
+        help_desk: row.text("help_desk")?.to_owned(),
+        policy,
+    })
+}

@@ -1,0 +1,317 @@
+//! Tokens and their counters. `counter.standing` is the authority on the state; the columns of `token` only add when.
+
+use warifu_core::id::{IssuanceId, TokenId, UserId};
+use warifu_core::time::UnixMillis;
+use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
+use warifu_core::user::User;
+use warifu_core::verification::Counter;
+
+use crate::mapping::at_most;
+use crate::user::user_of;
+use crate::{Row, StoreError, Tx, params};
+
+/// A token with its counter and what is sealed of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredToken {
+    /// The token.
+    pub token: Token,
+    /// Its counter; its version is the one to name in [`Tx::swap_counter`].
+    pub counter: Counter,
+    /// The sealed seed.
+    pub sealed_seed: Vec<u8>,
+    /// The sealed key that the server and the app share beside the seed.
+    pub sealed_device_key: Vec<u8>,
+}
+
+/// Rows of `token` with their counters, found by the rest.
+macro_rules! token_where {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.sealed_seed,
+                 t.sealed_device_key, t.activated_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
+                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
+             FROM token t JOIN counter c ON c.token_id = t.token_id
+             WHERE ",
+            $rest
+        )
+    };
+}
+
+impl Tx {
+    /// Adds a token with its counter; `false` when the user has a token that lives.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn insert_token(
+        &mut self,
+        token: &Token,
+        counter: &Counter,
+        sealed_seed: &[u8],
+        sealed_device_key: &[u8],
+    ) -> Result<bool, StoreError> {
+        let times = Times::of(&token.state);
+        let inserted = self
+            .execute(
+                "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed,
+                     sealed_device_key, activated_at_ms, confirmed_at_ms, suspended_at_ms, revoked_at_ms, revoked_by)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 ON CONFLICT (user_id) WHERE revoked_at_ms IS NULL DO NOTHING",
+                params![
+                    &token.id,
+                    &token.service_id,
+                    &token.user_id,
+                    &token.issuance_id,
+                    token.parameters.algorithm.as_str(),
+                    u32::from(token.parameters.digits),
+                    token.parameters.step_s,
+                    sealed_seed,
+                    sealed_device_key,
+                    token.activated_at,
+                    times.confirmed_at,
+                    times.suspended_at,
+                    times.revoked_at,
+                    times.revoked_by
+                ],
+            )
+            .await?;
+        if inserted == 0 {
+            return Ok(false);
+        }
+        self.execute(
+            "INSERT INTO counter (token_id, version, last_step, failures, run_since_success, drift, standing)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            params![
+                &token.id,
+                counter.version,
+                counter.last_step,
+                counter.failures,
+                counter.run_since_success,
+                i64::from(counter.drift),
+                counter.standing.as_str()
+            ],
+        )
+        .await?;
+        Ok(true)
+    }
+
+    /// The user's token that lives: every one that is not revoked.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn live_token(
+        &mut self,
+        user_id: &UserId,
+    ) -> Result<Option<StoredToken>, StoreError> {
+        self.query_one(
+            token_where!("t.user_id = $1 AND t.revoked_at_ms IS NULL"),
+            params![user_id],
+        )
+        .await?
+        .as_ref()
+        .map(stored_of)
+        .transpose()
+    }
+
+    /// The user's token that lives, or else the one that was activated last.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn latest_token(
+        &mut self,
+        user_id: &UserId,
+    ) -> Result<Option<StoredToken>, StoreError> {
+        self.query_one(
+            token_where!(
+                "t.user_id = $1
+                 ORDER BY CASE WHEN t.revoked_at_ms IS NULL THEN 0 ELSE 1 END, t.activated_at_ms DESC, t.token_id DESC
+                 LIMIT 1"
+            ),
+            params![user_id],
+        )
+        .await?
+        .as_ref()
+        .map(stored_of)
+        .transpose()
+    }
+
+    /// The token of this id.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn token(&mut self, id: &TokenId) -> Result<Option<StoredToken>, StoreError> {
+        self.query_one(token_where!("t.token_id = $1"), params![id])
+            .await?
+            .as_ref()
+            .map(stored_of)
+            .transpose()
+    }
+
+    /// Writes the counter, on the condition that it still has `expected_version`. This one conditional write decides that
+    /// a code is accepted once (invariant 5): whoever gets `false` read too early and looks again.
+    ///
+    /// A next counter of another standing is followed by [`Tx::set_token_state`] in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn swap_counter(
+        &mut self,
+        id: &TokenId,
+        expected_version: i64,
+        next: &Counter,
+    ) -> Result<bool, StoreError> {
+        let swapped = self
+            .execute(
+                "UPDATE counter SET version = $1, last_step = $2, failures = $3, run_since_success = $4, drift = $5,
+                     standing = $6
+                 WHERE token_id = $7 AND version = $8",
+                params![
+                    next.version,
+                    next.last_step,
+                    next.failures,
+                    next.run_since_success,
+                    i64::from(next.drift),
+                    next.standing.as_str(),
+                    id,
+                    expected_version
+                ],
+            )
+            .await?;
+        Ok(swapped == 1)
+    }
+
+    /// Writes when the state began; after a [`Tx::swap_counter`] that won. The time of the confirmation stays once it is
+    /// known, also past a revocation.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn set_token_state(
+        &mut self,
+        id: &TokenId,
+        state: &TokenState,
+    ) -> Result<(), StoreError> {
+        let times = Times::of(state);
+        self.execute(
+            "UPDATE token SET confirmed_at_ms = COALESCE($1, confirmed_at_ms), suspended_at_ms = $2, revoked_at_ms = $3,
+                 revoked_by = $4
+             WHERE token_id = $5",
+            params![
+                times.confirmed_at,
+                times.suspended_at,
+                times.revoked_at,
+                times.revoked_by,
+                id
+            ],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Up to `limit` tokens, the oldest first, that were activated before `before` and never had a right code: activated,
+    /// or suspended before the first one.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn unconfirmed_before(
+        &mut self,
+        before: UnixMillis,
+        limit: u32,
+    ) -> Result<Vec<(User, Token, Counter)>, StoreError> {
+        self.query(
+            "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
+                 u.disabled, u.reopens_at_ms,
+                 t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.confirmed_at_ms,
+                 t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
+                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
+             FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
+             WHERE t.confirmed_at_ms IS NULL AND t.revoked_at_ms IS NULL AND t.activated_at_ms < $1
+                 AND c.standing IN ('activated', 'suspended')
+             ORDER BY t.activated_at_ms, t.token_id
+             LIMIT $2",
+            params![before, at_most(limit)],
+        )
+        .await?
+        .iter()
+        .map(|row| Ok((user_of(row)?, token_of(row)?, counter_of(row)?)))
+        .collect()
+    }
+}
+
+/// A state as its columns.
+#[derive(Default)]
+struct Times {
+    confirmed_at: Option<UnixMillis>,
+    suspended_at: Option<UnixMillis>,
+    revoked_at: Option<UnixMillis>,
+    revoked_by: Option<&'static str>,
+}
+
+impl Times {
+    fn of(state: &TokenState) -> Self {
+        let confirmed_at = state.confirmed_at();
+        match state {
+            TokenState::Activated | TokenState::InUse { .. } => Self {
+                confirmed_at,
+                ..Self::default()
+            },
+            TokenState::Suspended { suspended_at, .. } => Self {
+                confirmed_at,
+                suspended_at: Some(*suspended_at),
+                ..Self::default()
+            },
+            TokenState::Revoked { revoked_at, by } => Self {
+                revoked_at: Some(*revoked_at),
+                revoked_by: Some(by.as_str()),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// A token out of a row with the columns of `token` and `counter`. Its `service_id` and `user_id` may as well be those of
+/// the user it was joined with.
+pub(crate) fn token_of(row: &Row) -> Result<Token, StoreError> {
+    let state = match row.word("standing", Standing::from_name)? {
+        Standing::Activated => TokenState::Activated,
+        Standing::InUse => TokenState::InUse {
+            confirmed_at: row.at("confirmed_at_ms")?,
+        },
+        Standing::Suspended => TokenState::Suspended {
+            suspended_at: row.at("suspended_at_ms")?,
+            confirmed_at: row.opt_at("confirmed_at_ms")?,
+        },
+        Standing::Revoked => TokenState::Revoked {
+            revoked_at: row.at("revoked_at_ms")?,
+            by: row.word("revoked_by", RevokedBy::from_name)?,
+        },
+    };
+    Ok(Token {
+        id: TokenId::from_stored(row.text("token_id")?),
+        service_id: row.service_id()?,
+        user_id: UserId::from_stored(row.text("user_id")?),
+        issuance_id: IssuanceId::from_stored(row.text("issuance_id")?),
+        parameters: row.parameters()?,
+        activated_at: row.at("activated_at_ms")?,
+        state,
+    })
+}
+
+/// A counter out of a row with the columns of `counter`.
+pub(crate) fn counter_of(row: &Row) -> Result<Counter, StoreError> {
+    Ok(Counter {
+        version: row.int("version")?,
+        last_step: row.int("last_step")?,
+        failures: row.number("failures")?,
+        run_since_success: row.number("run_since_success")?,
+        drift: row.number("drift")?,
+        standing: row.word("standing", Standing::from_name)?,
+    })
+}
+
+fn stored_of(row: &Row) -> Result<StoredToken, StoreError> {
+    Ok(StoredToken {
+        token: token_of(row)?,
+        counter: counter_of(row)?,
+        sealed_seed: row.blob("sealed_seed")?.to_vec(),
+        sealed_device_key: row.blob("sealed_device_key")?.to_vec(),
+    })
+}
