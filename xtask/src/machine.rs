@@ -70,6 +70,17 @@ pub(crate) fn is_root() -> bool {
 pub(crate) struct Package {
     pub(crate) name: &'static str,
     pub(crate) present: fn() -> bool,
+    /// Every Debian and Ubuntu has it. What only some releases offer, a stage must do without, and say so.
+    pub(crate) everywhere: bool,
+}
+
+/// True when `dpkg` lists the package as installed.
+pub(crate) fn dpkg_has(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["-W", "-f=${Status}", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|answer| answer.stdout.ends_with(b"install ok installed"))
 }
 
 /// Installs those of the packages that are not here.
@@ -77,12 +88,15 @@ pub(crate) struct Package {
 /// # Errors
 /// When something is missing and `may_install` is false, there is no `apt-get`, or the installation fails.
 pub(crate) fn provide(packages: &[&Package], may_install: bool) -> Result<()> {
-    let missing = missing(packages);
+    let missing: Vec<_> = packages
+        .iter()
+        .filter(|package| !(package.present)())
+        .collect();
     if missing.is_empty() {
         println!("everything needed is here");
         return Ok(());
     }
-    let list = missing.join(" ");
+    let list = names(&missing);
     ensure!(
         may_install,
         "missing on this machine (--no-install was given): {list}"
@@ -95,27 +109,51 @@ pub(crate) fn provide(packages: &[&Package], may_install: bool) -> Result<()> {
     println!("missing: {list}");
     run(apt_get()?.arg("update"))
         .context("apt-get cannot read its package lists: is the package mirror reachable?")?;
+
+    let (wanted, absent): (Vec<_>, Vec<_>) = missing
+        .into_iter()
+        .partition(|package| package.everywhere || offered(package.name));
+    if !absent.is_empty() {
+        println!(
+            "this release does not offer: {}; the stage that wants them says what it leaves out",
+            names(&absent)
+        );
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let list = names(&wanted);
     run(apt_get()?
         .args(["install", "-y", "--no-install-recommends"])
-        .args(&missing))
+        .args(list.split(' ')))
     .with_context(|| format!("apt-get could not install: {list}"))?;
-    let still = self::missing(packages);
+    let still: Vec<_> = wanted
+        .into_iter()
+        .filter(|package| !(package.present)())
+        .collect();
     ensure!(
         still.is_empty(),
         "installed, yet not found: {}",
-        still.join(" ")
+        names(&still)
     );
     Ok(())
 }
 
-fn missing(packages: &[&Package]) -> Vec<&'static str> {
-    let mut names: Vec<_> = packages
+fn names(packages: &[&&Package]) -> String {
+    packages
         .iter()
-        .filter(|p| !(p.present)())
-        .map(|p| p.name)
-        .collect();
-    names.dedup();
-    names
+        .map(|package| package.name)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// True when the release of this machine has the package.
+fn offered(package: &str) -> bool {
+    command("apt-cache")
+        .args(["show", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|answer| answer.status.success() && !answer.stdout.is_empty())
 }
 
 fn apt_get() -> Result<Command> {

@@ -7,6 +7,7 @@ mod deny;
 mod machine;
 mod postgres;
 mod test;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ cargo xtask TASK
 
 Tasks:
   test    run every test of the project on this machine; installs what is missing (see `cargo xtask test --help`)
+  wasm    build the browser's part of the activation anew, over the committed one
   deny    check licences, sources and advisories of the dependencies with cargo-deny
   help    print this
 ";
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     };
     let outcome = match task {
         "test" => test::run(rest),
+        "wasm" => wasm::rebuild(),
         "deny" => deny::run(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -5,11 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::Usage;
-use crate::machine::{self, Package, cargo, which};
+use crate::machine::{self, Package, cargo, command, dpkg_has, root, which};
 use crate::postgres::{self, Cluster};
+use crate::wasm;
 
 const HELP: &str = "\
 cargo xtask test [--only STAGE].. [--no-install] [--list]
@@ -69,16 +70,71 @@ const STAGES: &[Stage] = &[
         packages: &[&OATHTOOL],
         run: oathtool,
     },
+    Stage {
+        name: "wasm",
+        what: "the committed wasm module is what its sources give",
+        packages: &[&RUSTC_WEB, &CARGO_WEB, &RUST_WEB_SRC, &LLD, &BINARYEN],
+        run: wasm::verify,
+    },
+    Stage {
+        name: "client",
+        what: "the wasm module and its worker, in Node.js",
+        packages: &[&NODE],
+        run: client,
+    },
+    Stage {
+        name: "e2e",
+        what: "the journeys in a real browser, in both languages, with mail over SMTP",
+        packages: &[
+            &NODE,
+            &NPM,
+            &CHROMIUM,
+            &FONTS,
+            &POSTGRESQL,
+            &AIOSMTPD,
+            &OPENSSL,
+            &FAKETIME,
+        ],
+        run: e2e,
+    },
 ];
 
-const OATHTOOL: Package = Package {
-    name: "oathtool",
-    present: || which("oathtool").is_some(),
-};
-const POSTGRESQL: Package = Package {
-    name: "postgresql",
-    present: || postgres::programs().is_some(),
-};
+const POSTGRESQL: Package = everywhere("postgresql", || postgres::programs().is_some());
+const OATHTOOL: Package = everywhere("oathtool", || which("oathtool").is_some());
+const NODE: Package = everywhere("nodejs", || which("node").is_some());
+const NPM: Package = everywhere("npm", || which("npm").is_some());
+const CHROMIUM: Package = everywhere("chromium", || {
+    std::env::var_os("CHROMIUM").is_some() || which("chromium").is_some()
+});
+/// Without them the screenshots show boxes, and lines break where no reader sees them break.
+const FONTS: Package = everywhere("fonts-noto-cjk", || dpkg_has("fonts-noto-cjk"));
+/// For the Python of the distribution, whatever other Python stands first on `PATH`.
+const AIOSMTPD: Package = everywhere("python3-aiosmtpd", || dpkg_has("python3-aiosmtpd"));
+const OPENSSL: Package = everywhere("openssl", || which("openssl").is_some());
+/// Shows a program another time: the wait after a revocation is half a day at most.
+const FAKETIME: Package = everywhere("faketime", || which("faketime").is_some());
+
+const RUSTC_WEB: Package = where_offered("rustc-web", || dpkg_has("rustc-web"));
+const CARGO_WEB: Package = where_offered("cargo-web", || dpkg_has("cargo-web"));
+const RUST_WEB_SRC: Package = where_offered("rust-web-src", || dpkg_has("rust-web-src"));
+const LLD: Package = where_offered("lld-22", || dpkg_has("lld-22"));
+const BINARYEN: Package = where_offered("binaryen", || which("wasm-opt").is_some());
+
+const fn everywhere(name: &'static str, present: fn() -> bool) -> Package {
+    Package {
+        name,
+        present,
+        everywhere: true,
+    }
+}
+
+const fn where_offered(name: &'static str, present: fn() -> bool) -> Package {
+    Package {
+        name,
+        present,
+        everywhere: false,
+    }
+}
 
 fn fmt() -> Result<()> {
     machine::run(cargo().args(["fmt", "--all", "--check"]))
@@ -117,6 +173,42 @@ fn workspace() -> Result<()> {
         machine::run(
             cargo()
                 .args(["test", "--workspace", "--exclude", "xtask", "--locked"])
+                .env(POSTGRES_URL, url),
+        )
+    })
+}
+
+fn client() -> Result<()> {
+    let folder = root().join("authenticator/wasm/test");
+    let mut files: Vec<_> = folder
+        .read_dir()
+        .with_context(|| format!("cannot list {}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| file.extension().is_some_and(|ending| ending == "mjs"))
+        .collect();
+    files.sort();
+    ensure!(!files.is_empty(), "no test in {}", folder.display());
+    machine::run(command("node").arg("--test").args(files))
+}
+
+fn e2e() -> Result<()> {
+    let folder = root().join("e2e");
+    machine::run(
+        command("npm")
+            .arg("ci")
+            .current_dir(&folder)
+            .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"),
+    )
+    .context(
+        "npm could not install the packages of e2e/package-lock.json: is the registry reachable?",
+    )?;
+    machine::run(cargo().args(["build", "--package", "warifu", "--locked"]))?;
+    with_postgres(|url| {
+        let playwright = folder.join("node_modules/.bin/playwright");
+        machine::run(
+            command(playwright)
+                .arg("test")
+                .current_dir(&folder)
                 .env(POSTGRES_URL, url),
         )
     })
@@ -201,10 +293,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
 
     let mut report = Report::default();
-    let packages: Vec<_> = options
+    let mut packages: Vec<_> = options
         .stages()
         .flat_map(|stage| stage.packages.iter().copied())
         .collect();
+    packages.sort_by_key(|package| package.name);
+    packages.dedup_by_key(|package| package.name);
     let mut outcome = report.time("packages", || {
         machine::provide(&packages, options.may_install)
     });

@@ -91,13 +91,9 @@ fn core_says_no_word_of_files_networks_threads_or_clocks() {
     let mut broken = Vec::new();
     for file in files()
         .iter()
-        .filter(|file| file.is_rust() && file.path.starts_with("crates/core/src/"))
+        .filter(|file| file.is_product() && file.path.starts_with("crates/core/src/"))
     {
-        if file.path.ends_with("tests.rs") || file.path.contains("/tests/") {
-            continue;
-        }
-        let (_, code) = split(&file.text);
-        let product = code.split("#[cfg(test)]").next().unwrap_or_default();
+        let (_, product) = split(file.product());
         broken.extend(
             rules::NOT_SAID_IN_CORE
                 .iter()
@@ -139,9 +135,9 @@ fn a_sql_string_stands_once() {
     let home = format!("{}src/", rules::SQL_HOME);
     for file in files()
         .iter()
-        .filter(|file| file.is_rust() && file.path.starts_with(&home))
+        .filter(|file| file.is_product() && file.path.starts_with(&home))
     {
-        let (literals, _) = split(&file.text);
+        let (literals, _) = split(file.product());
         for literal in literals.iter().filter(|literal| is_sql(&literal.text)) {
             places
                 .entry(one_line(&literal.text))

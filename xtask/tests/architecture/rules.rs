@@ -71,7 +71,7 @@ pub(crate) const HTTP_HOMES: &[&str] = &[
     "crates/server/src/api",
     "crates/server/src/portal",
     "crates/server/src/console",
-    "crates/server/src/http",
+    "crates/server/src/web",
 ];
 
 /// What only the homes of HTTP say.
@@ -94,7 +94,6 @@ pub(crate) const MACHINE_PATHS: &[(&str, &str)] = &[
     ("/wo", "rk/"),
     ("/work", "space/"),
     ("/bui", "lds/"),
-    ("/tm", "p/"),
 ];
 
 /// Words of unfinished work, in two parts for the same reason.

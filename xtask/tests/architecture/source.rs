@@ -16,6 +16,20 @@ impl File {
             .extension()
             .is_some_and(|ending| ending == "rs")
     }
+
+    /// True for Rust source that ships: no test, no help for tests.
+    pub(crate) fn is_product(&self) -> bool {
+        const TESTS: [&str; 4] = ["tests", "tests.rs", "testing", "testing.rs"];
+        self.is_rust() && !self.path.split('/').any(|part| TESTS.contains(&part))
+    }
+
+    /// The text up to the tests inside the file.
+    pub(crate) fn product(&self) -> &str {
+        self.text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default()
+    }
 }
 
 /// The root of the checkout.
