@@ -7,7 +7,6 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use warifu_core::notice::Notice as Kind;
 use warifu_core::suspension::Releasers;
 
 use crate::portal::pages::releasers_word;
@@ -83,8 +82,6 @@ pub enum Notice {
     },
     /// To the user: a second device tried to activate the same issuance.
     SecondDevice,
-    /// To the old and the new address: the address was changed.
-    AddressChanged,
     /// To the old and the new address: token mails go to another address from now on.
     AddressChanged,
     /// To master and administrators: a user of the contract was suspended.
@@ -97,32 +94,6 @@ pub enum Notice {
         /// Name and login id of that user.
         user: String,
     },
-}
-
-impl Notice {
-    /// The notice of a mail in the outbox.
-    ///
-    /// `about` is the user that it is about when that is not the reader; `opens` and `releasers` belong to revocation and
-    /// suspension. The token mail is no notice but a [`TokenLetter`]: `None`.
-    #[must_use]
-    pub fn of(
-        kind: Kind,
-        about: Option<String>,
-        opens: Option<String>,
-        releasers: Option<Releasers>,
-    ) -> Option<Self> {
-        Some(match (kind, about) {
-            (Kind::TokenIssued, _) => return None,
-            (Kind::Activated, _) => Self::Activated,
-            (Kind::ActivatedElsewhere, _) => Self::SecondDevice,
-            (Kind::Suspended, Some(user)) => Self::ColleagueSuspended { user },
-            (Kind::Suspended, None) => Self::Suspended(releasers.unwrap_or(Releasers::HelpDesk)),
-            (Kind::Released, _) => Self::Released,
-            (Kind::Revoked, Some(user)) => Self::ColleagueRevoked { user },
-            (Kind::Revoked, None) => Self::Revoked { opens },
-            (Kind::AddressChanged, _) => Self::AddressChanged,
-        })
-    }
 }
 
 /// A notice to one person.
@@ -165,7 +136,6 @@ impl NoticeLetter {
             Notice::Revoked { .. } => text.t("mail-revoked-subject"),
             Notice::SecondDevice => text.t("mail-second-device-subject"),
             Notice::AddressChanged => text.t("mail-address-changed-subject"),
-            Notice::AddressChanged => text.t("mail-address-changed-subject"),
             Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-subject"),
             Notice::ColleagueRevoked { .. } => text.t("mail-colleague-revoked-subject"),
         }
@@ -179,7 +149,6 @@ impl NoticeLetter {
             Notice::Released => text.t("mail-released"),
             Notice::Revoked { .. } => text.t("mail-revoked"),
             Notice::SecondDevice => text.t("mail-second-device"),
-            Notice::AddressChanged => text.t("mail-address-changed"),
             Notice::AddressChanged => text.t("mail-address-changed"),
             Notice::ColleagueSuspended { user } => text.t_args(
                 "mail-colleague-suspended",
@@ -205,7 +174,6 @@ impl NoticeLetter {
             }
             Notice::Revoked { opens: None } => text.t("mail-revoked-next-now"),
             Notice::SecondDevice => text.t("mail-second-device-next"),
-            Notice::AddressChanged => text.t("mail-address-changed-next"),
             Notice::AddressChanged => text.t("mail-address-changed-next"),
             Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-next"),
             Notice::ColleagueRevoked { .. } => text.t("mail-colleague-revoked-next"),

@@ -5,7 +5,13 @@ use askama::Template;
 
 use warifu_core::suspension::Releasers;
 
-use super::*;
+use super::{
+    Clock, DemoAccount, DemoAccountsPage, DemoMail, DemoMailListPage, DemoMailPage, Device,
+    DownloadPage, ErrorPage, Field, Frame, IssuancePage, IssuanceState, MailState, ManagePage,
+    ManageUsersPage, Outcome, Problem, Refusal, RefusedPage, ResultPage, Role, SignInNotice,
+    SignInPage, Task, Text, TopPage, UserListPage, UserOutcome, UserRow, UserToken,
+    VerificationPage, WaitingPage, WaitingState, path,
+};
 use crate::text::Language;
 
 /// A page as it would be sent.
@@ -26,7 +32,11 @@ pub fn samples(text: Text) -> askama::Result<Vec<Sample>> {
         text,
         list: Vec::new(),
     };
-    samples.account()?;
+    samples.sign_in()?;
+    samples.issuance()?;
+    samples.waiting()?;
+    samples.download()?;
+    samples.verification()?;
     samples.refused()?;
     samples.manage()?;
     samples.demo()?;
@@ -104,14 +114,7 @@ impl Samples {
         )
     }
 
-    fn clock(&self) -> Clock {
-        Clock {
-            now_ms: 1_795_000_000_000,
-            time_of_day: "8:10:05".to_owned(),
-        }
-    }
-
-    fn account(&mut self) -> askama::Result<()> {
+    fn sign_in(&mut self) -> askama::Result<()> {
         let sign_in = |frame| SignInPage {
             frame,
             login_id: String::new(),
@@ -149,13 +152,17 @@ impl Samples {
             },
         )?;
 
+        Ok(())
+    }
+
+    fn issuance(&mut self) -> askama::Result<()> {
         let issuance = |frame, mail_address: &str| IssuancePage {
             frame,
             mail_address: mail_address.to_owned(),
             sending_domain: "otp.example.jp".to_owned(),
             length_min: 4,
             length_max: 8,
-            clock: self.clock(),
+            clock: clock(),
         };
         let usual = issuance(self.frame_of_person(path::ISSUE), "");
         let refused = issuance(
@@ -172,8 +179,10 @@ impl Samples {
             "hanako@example.co.jp",
         );
         self.push("issuance", &usual)?;
-        self.push("issuance-refused", &refused)?;
+        self.push("issuance-refused", &refused)
+    }
 
+    fn waiting(&mut self) -> askama::Result<()> {
         for (name, state, mail, sent_again) in [
             ("waiting", IssuanceState::Issued, MailState::Queued, false),
             (
@@ -221,7 +230,10 @@ impl Samples {
             };
             self.push(name, &page)?;
         }
+        Ok(())
+    }
 
+    fn download(&mut self) -> askama::Result<()> {
         for (name, device, store) in [
             ("download", Device::Other, None),
             (
@@ -245,12 +257,15 @@ impl Samples {
             };
             self.push(name, &page)?;
         }
+        Ok(())
+    }
 
+    fn verification(&mut self) -> askama::Result<()> {
         let verification = |frame, first| VerificationPage {
             frame,
             digits: 6,
             first,
-            clock: self.clock(),
+            clock: clock(),
         };
         let usual = verification(self.frame_of_person(path::VERIFY), false);
         let first = verification(self.frame_of_person(path::VERIFY), true);
@@ -518,4 +533,11 @@ impl Samples {
 /// A fixed offset with the zone's name would do, but the page shows the name, so the real zone is asked for.
 fn tokyo() -> jiff::tz::TimeZone {
     jiff::tz::TimeZone::get("Asia/Tokyo").unwrap_or(jiff::tz::TimeZone::UTC)
+}
+
+fn clock() -> Clock {
+    Clock {
+        now_ms: 1_795_000_000_000,
+        time_of_day: "8:10:05".to_owned(),
+    }
 }
