@@ -76,6 +76,8 @@ refusals! {
     ActivationRefused = "activation_refused",
     /// A message of the app cannot be read: wrong length, wrong version, or not of this attempt (R52).
     ActivationMessage = "activation_message",
+    /// The attempt is unknown or was begun too long ago; the app begins a new one.
+    ActivationAttemptOver = "activation_attempt_over",
     /// The token was never confirmed in time and is gone; only a new issuance helps.
     ActivationGone = "activation_gone",
     /// The app holds its ten tokens already (R60).

@@ -42,6 +42,13 @@ pub const fn lives(
     now.since_ms(used_at) < life.idle_ms && now.since_ms(began_at) < life.absolute_ms
 }
 
+/// Whether a sign-in is recent enough to ask for a token (R46): within the idle time of the policy from its beginning,
+/// however busy the session was since.
+#[must_use]
+pub const fn is_fresh(began_at: UnixMillis, now: UnixMillis, life: &SessionLife) -> bool {
+    now.since_ms(began_at) < life.idle_ms
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,11 @@
 use crate::refusal::Refusal;
 use crate::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
 
-/// Wrong passwords that cost nothing: people mistype.
-pub const FREE_FAILURES: u32 = 3;
+/// Wrong passwords of one user that cost nothing: people mistype.
+pub const FREE_PER_USER: u32 = 3;
+
+/// Wrong passwords from one network address that cost nothing: a whole company may come from one.
+pub const FREE_PER_ADDRESS: u32 = 20;
 
 /// The longest wait between two tries, in milliseconds. Short enough that an attacker who keeps it up cannot keep the
 /// owner out.
@@ -24,15 +27,15 @@ pub struct Tries {
 }
 
 impl Tries {
-    /// Refuses a try that comes too early; it is then not judged at all.
+    /// Refuses a try that comes too early; it is then not judged at all. `free` wrong tries cost nothing.
     ///
     /// # Errors
     /// [`Refusal::SignInSlowed`] with the time when the next try is judged.
-    pub fn check(&self, now: UnixMillis) -> Result<(), Refusal> {
+    pub fn check(&self, free: u32, now: UnixMillis) -> Result<(), Refusal> {
         let Some(last_at) = self.last_at else {
             return Ok(());
         };
-        let open_at = last_at.plus_ms(wait_ms(self.failures));
+        let open_at = last_at.plus_ms(wait_ms(self.failures, free));
         if now < open_at {
             Err(Refusal::SignInSlowed { open_at })
         } else {
@@ -58,9 +61,17 @@ impl Tries {
     }
 }
 
-/// The wait after so many wrong tries: none for the first ones, then 1, 2, 4 .. seconds, at most [`WAIT_MAX_MS`].
-fn wait_ms(failures: u32) -> i64 {
-    match failures.checked_sub(FREE_FAILURES) {
+impl Tries {
+    /// What is remembered when a try that was counted before it was judged turns out right (R31): as if it had not been.
+    #[must_use]
+    pub fn refunded(&self) -> Self {
+        Self { failures: self.failures.saturating_sub(1), last_at: self.last_at }
+    }
+}
+
+/// The wait after so many wrong tries: none for the free ones, then 1, 2, 4 .. seconds, at most [`WAIT_MAX_MS`].
+fn wait_ms(failures: u32, free: u32) -> i64 {
+    match failures.checked_sub(free) {
         None | Some(0) => 0,
         Some(over) => (SECOND_MS << (over - 1).min(16)).min(WAIT_MAX_MS),
     }
@@ -78,7 +89,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..12 {
             tries = tries.after_failure(NOW);
-            waits.push(match tries.check(NOW) {
+            waits.push(match tries.check(FREE_PER_USER, NOW) {
                 Err(Refusal::SignInSlowed { open_at }) => open_at.since_ms(NOW) / SECOND_MS,
                 _ => 0,
             });
@@ -92,8 +103,8 @@ mod tests {
             failures: u32::MAX,
             last_at: Some(NOW),
         };
-        assert!(tries.check(NOW.plus_ms(WAIT_MAX_MS - 1)).is_err());
-        assert_eq!(tries.check(NOW.plus_ms(WAIT_MAX_MS)), Ok(()));
+        assert!(tries.check(FREE_PER_USER, NOW.plus_ms(WAIT_MAX_MS - 1)).is_err());
+        assert_eq!(tries.check(FREE_PER_USER, NOW.plus_ms(WAIT_MAX_MS)), Ok(()));
         assert_eq!(tries.after_failure(NOW.plus_ms(FORGET_MS)).failures, 1);
     }
 }

@@ -127,7 +127,7 @@ CREATE TABLE session (
     began_at_ms BIGINT NOT NULL,
     used_at_ms BIGINT NOT NULL
 );
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 CREATE INDEX session_age ON session (used_at_ms);
 
 CREATE TABLE throttle (
@@ -181,8 +181,8 @@ CREATE TABLE installation (
 
 CREATE TABLE data_key (
     data_key_id TEXT NOT NULL PRIMARY KEY,
-    service_id TEXT NOT NULL REFERENCES service (service_id),
+    owner TEXT NOT NULL,
     wrapped {BLOB} NOT NULL,
+    seals_granted BIGINT NOT NULL,
     created_at_ms BIGINT NOT NULL
 );
-CREATE INDEX data_key_service ON data_key (service_id);

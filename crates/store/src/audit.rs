@@ -1,6 +1,6 @@
 //! The audit log (R84). Events are added and read; nothing here changes or removes one.
 
-use warifu_core::audit::Event;
+use warifu_core::audit::{Action, Event};
 use warifu_core::id::{AuditId, ServiceId};
 use warifu_core::time::UnixMillis;
 use warifu_core::user::Actor;
@@ -103,6 +103,27 @@ impl Tx {
             })
         })
         .collect()
+    }
+
+    /// When `action` was last done to one thing with this outcome.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn last_event_at(
+        &mut self,
+        action: Action,
+        target_kind: &str,
+        target_id: &str,
+        outcome: &str,
+    ) -> Result<Option<UnixMillis>, StoreError> {
+        self.query_one(
+            "SELECT at_ms FROM audit WHERE target_kind = $1 AND target_id = $2 AND action = $3 AND outcome = $4
+             ORDER BY at_ms DESC LIMIT 1",
+            params![target_kind, target_id, action.as_str(), outcome],
+        )
+        .await?
+        .map(|row| row.at("at_ms"))
+        .transpose()
     }
 
     /// The number of all events.

@@ -1,11 +1,21 @@
 //! Named values of the installation and the wrapped data keys. All of them come sealed or wrapped; what they mean is the
 //! vault's business.
 
-use warifu_core::id::ServiceId;
 use warifu_core::time::UnixMillis;
 
 use crate::limits::DATA_KEYS_MAX;
 use crate::{StoreError, Tx, params};
+
+/// A wrapped data key as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredDataKey {
+    /// Names the key: 32 hexadecimal digits.
+    pub id: String,
+    /// Whose secrets it seals: a service id, or a name that no service can have.
+    pub owner: String,
+    /// The key, wrapped by the vault.
+    pub wrapped: Vec<u8>,
+}
 
 impl Tx {
     /// The value of this name.
@@ -40,45 +50,72 @@ impl Tx {
         Ok(inserted == 1)
     }
 
-    /// All data keys, each as its id, its service and the wrapped key, by their ids; at most [`DATA_KEYS_MAX`].
+    /// All data keys in the order they were made, at most [`DATA_KEYS_MAX`].
     ///
     /// # Errors
     /// As [`Tx::query`].
-    pub async fn data_keys(&mut self) -> Result<Vec<(String, ServiceId, Vec<u8>)>, StoreError> {
+    pub async fn data_keys(&mut self) -> Result<Vec<StoredDataKey>, StoreError> {
         self.query(
-            "SELECT data_key_id, service_id, wrapped FROM data_key ORDER BY data_key_id LIMIT $1",
+            "SELECT data_key_id, owner, wrapped FROM data_key ORDER BY created_at_ms, data_key_id LIMIT $1",
             params![DATA_KEYS_MAX],
         )
         .await?
         .iter()
         .map(|row| {
-            Ok((
-                row.text("data_key_id")?.to_owned(),
-                row.service_id()?,
-                row.blob("wrapped")?.to_vec(),
-            ))
+            Ok(StoredDataKey {
+                id: row.text("data_key_id")?.to_owned(),
+                owner: row.text("owner")?.to_owned(),
+                wrapped: row.blob("wrapped")?.to_vec(),
+            })
         })
         .collect()
     }
 
-    /// Keeps a wrapped data key of a service that exists; `false` when the id is taken, and the key there stays.
+    /// Keeps a wrapped data key, with so many seals handed out to the node that made it; `false` when the id is taken, and
+    /// the key there stays.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn insert_data_key(
         &mut self,
-        data_key_id: &str,
-        service_id: &ServiceId,
-        wrapped: &[u8],
+        key: &StoredDataKey,
+        seals_granted: u32,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let inserted = self
             .execute(
-                "INSERT INTO data_key (data_key_id, service_id, wrapped, created_at_ms) VALUES ($1, $2, $3, $4)
+                "INSERT INTO data_key (data_key_id, owner, wrapped, seals_granted, created_at_ms)
+                 VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (data_key_id) DO NOTHING",
-                params![data_key_id, service_id, wrapped, now],
+                params![
+                    key.id,
+                    key.owner,
+                    key.wrapped,
+                    i64::from(seals_granted),
+                    now
+                ],
             )
             .await?;
         Ok(inserted == 1)
+    }
+
+    /// Hands out so many more seals of a data key (R64); `false` when it would have more than `seals_max` then, or does not
+    /// exist.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn grant_seals(
+        &mut self,
+        data_key_id: &str,
+        seals: u32,
+        seals_max: u32,
+    ) -> Result<bool, StoreError> {
+        let granted = self
+            .execute(
+                "UPDATE data_key SET seals_granted = seals_granted + $1 WHERE data_key_id = $2 AND seals_granted <= $3",
+                params![i64::from(seals), data_key_id, i64::from(seals_max) - i64::from(seals)],
+            )
+            .await?;
+        Ok(granted == 1)
     }
 }

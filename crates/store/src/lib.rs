@@ -39,6 +39,7 @@ pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
 pub use issuance::{Draft, StoredIssuance};
+pub use keys::StoredDataKey;
 pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxCounts};
 pub use session::StoredSession;
 pub use token::StoredToken;

@@ -1,6 +1,6 @@
 //! Tokens and their counters. `counter.standing` is the authority on the state; the columns of `token` only add when.
 
-use warifu_core::id::{IssuanceId, TokenId, UserId};
+use warifu_core::id::{IssuanceId, ServiceId, TokenId, UserId};
 use warifu_core::time::UnixMillis;
 use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
 use warifu_core::user::User;
@@ -206,13 +206,14 @@ impl Tx {
         .map(drop)
     }
 
-    /// Up to `limit` tokens, the oldest first, that were activated before `before` and never had a right code: activated,
+    /// Up to `limit` tokens of a service, the oldest first, that were activated before `before` and never had a right code: activated,
     /// or suspended before the first one.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn unconfirmed_before(
         &mut self,
+        service_id: &ServiceId,
         before: UnixMillis,
         limit: u32,
     ) -> Result<Vec<(User, Token, Counter)>, StoreError> {
@@ -223,11 +224,11 @@ impl Tx {
                  t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
                  c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
              FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
-             WHERE t.confirmed_at_ms IS NULL AND t.revoked_at_ms IS NULL AND t.activated_at_ms < $1
+             WHERE t.service_id = $1 AND t.confirmed_at_ms IS NULL AND t.revoked_at_ms IS NULL AND t.activated_at_ms < $2
                  AND c.standing IN ('activated', 'suspended')
              ORDER BY t.activated_at_ms, t.token_id
-             LIMIT $2",
-            params![before, at_most(limit)],
+             LIMIT $3",
+            params![service_id, before, at_most(limit)],
         )
         .await?
         .iter()
