@@ -105,11 +105,11 @@ impl Tx {
         .collect()
     }
 
-    /// When `action` was last done to one thing with this outcome.
+    /// When `action` was done to one thing with this outcome the time before the last: of two sign-ins, the earlier one.
     ///
     /// # Errors
     /// As [`Tx::query`].
-    pub async fn last_event_at(
+    pub async fn last_but_one_event_at(
         &mut self,
         action: Action,
         target_kind: &str,
@@ -118,7 +118,7 @@ impl Tx {
     ) -> Result<Option<UnixMillis>, StoreError> {
         self.query_one(
             "SELECT at_ms FROM audit WHERE target_kind = $1 AND target_id = $2 AND action = $3 AND outcome = $4
-             ORDER BY at_ms DESC LIMIT 1",
+             ORDER BY at_ms DESC LIMIT 1 OFFSET 1",
             params![target_kind, target_id, action.as_str(), outcome],
         )
         .await?

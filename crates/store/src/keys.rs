@@ -88,9 +88,9 @@ impl Tx {
                  VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (data_key_id) DO NOTHING",
                 params![
-                    key.id,
-                    key.owner,
-                    key.wrapped,
+                    &key.id,
+                    &key.owner,
+                    key.wrapped.as_slice(),
                     i64::from(seals_granted),
                     now
                 ],
