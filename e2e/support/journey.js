@@ -78,7 +78,7 @@ export async function enrol(page, labels, service, user, app, choices = {}) {
   await askForToken(page, labels, { mail, activationPassword });
   await expectTitle(page, labels.waiting.title);
 
-  const { serviceId, userId } = await service.mails.ids(mail, labels.mail, known);
+  const { serviceId, userId } = await service.mails.ids(mail, known);
   const added = await app.add({ server: service.url, serviceId, userId, activationPassword });
   expect(added.status, added.stderr).toBe(0);
 

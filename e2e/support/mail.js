@@ -6,6 +6,10 @@ import { python, root, run } from './machine.js';
 /** How long a mail may take to arrive, in milliseconds. */
 const ARRIVES_MS_MAX = 30_000;
 
+/** What stands before the ids in a mail; people and programs look for these words. */
+const SERVICE_ID_LABELS = ['サービスID', 'Service ID'];
+const USER_ID_LABELS = ['ユーザID', 'User ID'];
+
 /** @typedef {{ from: string, to: string, subject: string, message_id: string, text: string }} Mail */
 
 /** A folder that `.eml` files arrive in. */
@@ -48,24 +52,27 @@ export class Mailbox {
   }
 
   /**
-   * The two ids in the newest mail that brings them to an address; waits for one that is not `known`.
+   * The two ids in a mail to an address; waits for one that is not `known`. A mail is written in its reader's language,
+   * whatever language the page was in.
    *
    * @param {string} to
-   * @param {{ serviceId: string, tokenUserId: string }} labels
-   * @param {string[]} known token user ids of earlier mails
+   * @param {string[]} [known] token user ids of earlier mails
    * @returns {Promise<{ serviceId: string, userId: string, mail: Mail }>}
    */
-  async ids(to, labels, known = []) {
-    const valueOf = (/** @type {Mail} */ mail, /** @type {string} */ label) =>
-      mail.text.split(/\r?\n/).find((line) => line.startsWith(`${label}: `))?.slice(label.length + 2).trim();
+  async ids(to, known = []) {
     const mail = await this.first((mail) => {
-      const userId = valueOf(mail, labels.tokenUserId);
+      const userId = valueOf(mail, USER_ID_LABELS);
       return mail.to.includes(to) && userId !== undefined && !known.includes(userId);
     });
-    return {
-      serviceId: valueOf(mail, labels.serviceId) ?? '',
-      userId: valueOf(mail, labels.tokenUserId) ?? '',
-      mail,
-    };
+    return { serviceId: valueOf(mail, SERVICE_ID_LABELS) ?? '', userId: valueOf(mail, USER_ID_LABELS) ?? '', mail };
   }
+}
+
+/** @param {Mail} mail @param {string[]} labels @returns {string | undefined} */
+function valueOf(mail, labels) {
+  for (const line of mail.text.split(/\r?\n/)) {
+    const label = labels.find((label) => line.startsWith(`${label}: `));
+    if (label) return line.slice(label.length + 2).trim();
+  }
+  return undefined;
 }

@@ -3,23 +3,34 @@ import http from 'node:http';
 import { once } from 'node:events';
 import net from 'node:net';
 
+/**
+ * One request and its response, every byte of both but the line breaks of their heads.
+ *
+ * @typedef {object} Exchange
+ * @property {string} method
+ * @property {string} path with the query
+ * @property {string} requestHead
+ * @property {Buffer[]} requestBody
+ * @property {string} responseHead
+ * @property {Buffer[]} responseBody
+ */
+
 export class Proxy {
   constructor() {
     /** @type {number[]} ports of the servers behind it; each request goes to the next one */
     this.targets = [];
     /** How many requests each server was handed. @type {Map<number, number>} */
     this.handed = new Map();
-    /** Every byte of every request and response: request lines, header lines, bodies. @type {Buffer[]} */
-    this.record = [];
+    /** @type {Exchange[]} */
+    this.exchanges = [];
     this.port = 0;
     this.next = 0;
     this.server = http.createServer((request, response) => this.pass(request, response));
   }
 
-  /** @param {number} [port] */
-  static async start(port = 0) {
+  static async start() {
     const proxy = new Proxy();
-    proxy.server.listen(port, '127.0.0.1');
+    proxy.server.listen(0, '127.0.0.1');
     await once(proxy.server, 'listening');
     proxy.port = /** @type {net.AddressInfo} */ (proxy.server.address()).port;
     return proxy;
@@ -30,11 +41,6 @@ export class Proxy {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Everything that passed so far, in one piece. */
-  recorded() {
-    return Buffer.concat(this.record);
-  }
-
   /**
    * @param {http.IncomingMessage} request
    * @param {http.ServerResponse} response
@@ -42,34 +48,35 @@ export class Proxy {
   pass(request, response) {
     const port = this.targets[this.next++ % this.targets.length];
     this.handed.set(port, (this.handed.get(port) ?? 0) + 1);
-    const headers = headerLines(request.rawHeaders).filter(([name]) => name.toLowerCase() !== 'accept-encoding');
-    this.keep(`${request.method} ${request.url}\n`, headers);
+    // Nothing compressed: what is recorded is meant to be searched.
+    const headers = pairs(request.rawHeaders).filter(([name]) => name.toLowerCase() !== 'accept-encoding');
+    /** @type {Exchange} */
+    const exchange = {
+      method: request.method ?? '',
+      path: request.url ?? '',
+      requestHead: head(`${request.method} ${request.url}`, headers),
+      requestBody: [],
+      responseHead: '',
+      responseBody: [],
+    };
+    this.exchanges.push(exchange);
 
     const onward = http.request({
       host: '127.0.0.1',
       port,
       method: request.method,
       path: request.url,
-      // Nothing compressed: what is recorded is meant to be searched.
       headers: headers.flat(),
       agent: false,
     });
-    onward.on('error', () => response.writeHead(502).end());
+    onward.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
     onward.on('response', (answer) => {
-      const headers = headerLines(answer.rawHeaders);
-      this.keep(`${answer.statusCode}\n`, headers);
+      const headers = pairs(answer.rawHeaders);
+      exchange.responseHead = head(String(answer.statusCode), headers);
       response.writeHead(answer.statusCode ?? 502, headers.flat());
-      answer.on('data', (piece) => this.record.push(piece)).pipe(response);
+      answer.on('data', (piece) => exchange.responseBody.push(piece)).pipe(response);
     });
-    request.on('data', (piece) => this.record.push(piece)).pipe(onward);
-  }
-
-  /**
-   * @param {string} first
-   * @param {[string, string][]} headers
-   */
-  keep(first, headers) {
-    this.record.push(Buffer.from(first + headers.map(([name, value]) => `${name}: ${value}\n`).join('')));
+    request.on('data', (piece) => exchange.requestBody.push(piece)).pipe(onward);
   }
 
   async stop() {
@@ -83,6 +90,11 @@ export class Proxy {
  * @param {string[]} raw names and values in turn
  * @returns {[string, string][]}
  */
-function headerLines(raw) {
+function pairs(raw) {
   return Array.from({ length: raw.length / 2 }, (_, at) => [raw[2 * at], raw[2 * at + 1]]);
+}
+
+/** @param {string} first @param {[string, string][]} headers */
+function head(first, headers) {
+  return [first, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\n');
 }

@@ -14,7 +14,15 @@ import {
 test('a master asks for a token, sets up the app, enters the code and is signed in', async ({ page, demo, labels, phone }) => {
   const master = demo.user('master');
   const app = phone();
-  await enrol(page, labels, demo, master, app);
+  const { serviceId, userId } = await enrol(page, labels, demo, master, app);
+
+  await test.step('the mail had the two ids, each on a line of its own', async () => {
+    expect(serviceId).toBe(demo.serviceId);
+    const { mail } = await demo.mails.ids(`${master.login_id}@example.co.jp`);
+    const lines = mail.text.split(/\r?\n/);
+    expect(lines.filter((line) => line === `${labels.mail.serviceId}: ${serviceId}`)).toHaveLength(1);
+    expect(lines.filter((line) => line === `${labels.mail.tokenUserId}: ${userId}`)).toHaveLength(1);
+  });
 
   await test.step('and signs in with a new code the next time', async () => {
     await signOut(page, labels);
@@ -56,7 +64,7 @@ test('a user who waits may have the mail sent again, and may start over', async 
   await signIn(page, labels, demo.url, user);
   await askForToken(page, labels, { mail, activationPassword: ACTIVATION_PASSWORD });
   await expectTitle(page, labels.waiting.title);
-  const first = await demo.mails.ids(mail, labels.mail);
+  const first = await demo.mails.ids(mail);
 
   await page.getByRole('button', { name: labels.waiting.sendAgain }).click();
   await expectTitle(page, labels.waiting.title);
@@ -77,7 +85,7 @@ test('a user who waits may have the mail sent again, and may start over', async 
     const activationPassword = '80462';
     await askForToken(page, labels, { mail, activationPassword });
     await expectTitle(page, labels.waiting.title);
-    const { serviceId, userId } = await demo.mails.ids(mail, labels.mail, [first.userId]);
+    const { serviceId, userId } = await demo.mails.ids(mail, [first.userId]);
     const app = phone();
     expect((await app.add({ server: demo.url, serviceId, userId, activationPassword })).status).toBe(0);
     await expectTitle(page, labels.waiting.activated);
@@ -92,7 +100,7 @@ test('a wrong activation password is refused five times, and then the right one 
   await signIn(page, labels, demo.url, demo.user('general'));
   await askForToken(page, labels, { mail, activationPassword: ACTIVATION_PASSWORD });
   await expectTitle(page, labels.waiting.title);
-  const { serviceId, userId } = await demo.mails.ids(mail, labels.mail);
+  const { serviceId, userId } = await demo.mails.ids(mail);
   const app = phone();
   const add = (/** @type {string} */ activationPassword) => app.add({ server: demo.url, serviceId, userId, activationPassword });
 

@@ -36,7 +36,7 @@ test('a person without a mouse gets a token, signs in and releases a colleague',
 
   const app = phone();
   await test.step('app and first code', async () => {
-    const { serviceId, userId } = await demo.mails.ids(mail, labels.mail);
+    const { serviceId, userId } = await demo.mails.ids(mail);
     const added = await app.add({ server: demo.url, serviceId, userId, activationPassword: ACTIVATION_PASSWORD });
     expect(added.status, added.stderr).toBe(0);
     await expectTitle(page, labels.waiting.activated);

@@ -39,7 +39,7 @@ test('no page on the way of a user breaks a rule of accessibility', async ({ pag
   await look('04-issuance-refused');
   await askForToken(page, labels, { mail, activationPassword: ACTIVATION_PASSWORD });
   await expectTitle(page, labels.waiting.title);
-  const { serviceId, userId } = await demo.mails.ids(mail, labels.mail);
+  const { serviceId, userId } = await demo.mails.ids(mail);
   await look('05-waiting');
   await page.goto(address('/download'));
   await expectTitle(page, labels.download.title);

@@ -202,7 +202,18 @@ fn e2e() -> Result<()> {
     .context(
         "npm could not install the packages of e2e/package-lock.json: is the registry reachable?",
     )?;
-    machine::run(cargo().args(["build", "--package", "warifu", "--locked"]))?;
+    machine::run(cargo().args([
+        "build",
+        "--locked",
+        "--package",
+        "warifu",
+        "--bin",
+        "warifu",
+        "--package",
+        "warifu-authenticator",
+        "--example",
+        "seeds",
+    ]))?;
     with_postgres(|url| {
         let playwright = folder.join("node_modules/.bin/playwright");
         machine::run(

@@ -237,6 +237,27 @@ fn lock_files_of_npm_name_no_registry() {
     assert_none("lock files that name a registry", &broken);
 }
 
+#[test]
+fn links_between_our_documents_lead_somewhere() {
+    let mut broken = Vec::new();
+    for file in files().iter().filter(|file| file.ends_in("md")) {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let targets = file
+            .text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in targets {
+            let path = target.split('#').next().unwrap_or_default();
+            let elsewhere = path.is_empty() || path.contains("://") || path.starts_with("mailto:");
+            if !elsewhere && !root().join(folder).join(path).exists() {
+                broken.push(format!("{}: {target}", file.path));
+            }
+        }
+    }
+    assert_none("links that lead nowhere", &broken);
+}
+
 /// The answer of `cargo metadata`, with the dependencies resolved.
 fn metadata() -> Value {
     let answer = Command::new(env!("CARGO"))

@@ -72,6 +72,7 @@ pub(crate) const HTTP_HOMES: &[&str] = &[
     "crates/server/src/portal",
     "crates/server/src/console",
     "crates/server/src/web",
+    "crates/server/src/serve",
 ];
 
 /// What only the homes of HTTP say.

@@ -11,10 +11,15 @@ pub(crate) struct File {
 }
 
 impl File {
-    pub(crate) fn is_rust(&self) -> bool {
+    /// Whether its name ends in a dot and this.
+    pub(crate) fn ends_in(&self, ending: &str) -> bool {
         Path::new(&self.path)
             .extension()
-            .is_some_and(|ending| ending == "rs")
+            .is_some_and(|own| own == ending)
+    }
+
+    pub(crate) fn is_rust(&self) -> bool {
+        self.ends_in("rs")
     }
 
     /// True for Rust source that ships: no test, no help for tests.
