@@ -370,3 +370,43 @@ mail-colleague-suspended-next = Please ask the user what happened, then release 
 mail-colleague-revoked-subject = A token is revoked
 mail-colleague-revoked = The token of { $user } is revoked.
 mail-colleague-revoked-next = The user cannot sign in until a new token is issued.
+
+## The app in a terminal (warifu authenticator)
+app-starting = Contacting the server…
+app-checking = Checking the activation password…
+app-finishing = Finishing the set-up…
+app-added = The token “{ $name }” is set up.
+app-dropped = The set-up of the token “{ $name }” could not be finished and was dropped. { $reason }
+app-countdown = One-time password of “{ $name }” (q to leave)
+app-list-empty = There is no token on this device. Add one with “warifu authenticator add”.
+app-state = { $state ->
+    [active] ready
+    [pending] waiting to be finished
+   *[started] begun
+  }
+app-home-missing = There is no place for the tokens. Please name one with --home.
+app-waiting = Waiting for another command to end…
+app-storage = The tokens on this device cannot be read or kept. What is stored was not changed. Detail: { $detail }
+app-missing = Please give { $flag }.
+app-server = Address of the server (https://…)
+app-server-form = Please give the address of the server, such as https://bank.example.
+app-server-clear = An address without encryption (http://) is allowed for this device itself only. Please give one that begins with https://.
+app-service-id-form = This is not a service ID. Please enter it as the mail says.
+app-user-id-form = A user ID has { $digits } digits. Please enter it as the mail says.
+app-user-id-mistyped = The user ID has a typing mistake. Please check it against the mail. Nothing has been sent.
+app-password-prompt = Activation password
+app-password-missing = The activation password cannot be entered here. Use a terminal, or pass it on standard input with --activation-password-stdin.
+app-unreachable = The server could not be reached. Nothing is lost: please run the same command again in a while. Detail: { $detail }
+app-bad-answer = What answered does not seem to be a Warifu server. Check the address and run the same command again. If it goes on, call the help desk.
+app-refused = The server did not accept this ({ $code }). Please run the same command again in a while.
+app-not-computed = There was not enough memory (64 MiB). Close other programs and run the same command again.
+app-not-found = There is no token of that id. Please look at “warifu authenticator list”.
+app-not-active = The set-up of this token is not finished. Please run “warifu authenticator add” again with the same input.
+app-name-one = There are several tokens. Please name one with --id.
+app-name-form = A name has 1 to { $max } characters, and no control characters.
+app-remove-warning = A token that is removed from this device cannot be brought back. To use “{ $name }” again, it has to be revoked and issued again.
+app-remove-question = Remove it?
+app-remove-yes-needed = To confirm, run this again with --yes.
+app-removed = Removed.
+app-clock-slow = The clock of this device is { $amount } behind the server. The codes are corrected. Please turn on automatic date and time.
+app-clock-fast = The clock of this device is { $amount } ahead of the server. The codes are corrected. Please turn on automatic date and time.

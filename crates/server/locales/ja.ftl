@@ -339,3 +339,43 @@ mail-colleague-suspended-next = ご本人に事情を確かめたうえで、「
 mail-colleague-revoked-subject = 利用者のトークンが失効しました
 mail-colleague-revoked = { $user }のトークンが失効しました。
 mail-colleague-revoked-next = ご本人が新しいトークンを発行するまで、ログインできません。
+
+## 端末のアプリ(warifu authenticator)
+app-starting = サーバーに接続しています…
+app-checking = 利用開始パスワードを確かめています…
+app-finishing = 設定を完了しています…
+app-added = トークン「{ $name }」を設定しました。
+app-dropped = トークン「{ $name }」の設定は完了できなかったため、取り消しました。{ $reason }
+app-countdown = 「{ $name }」のワンタイムパスワード(q で終了)
+app-list-empty = この端末にトークンはありません。「warifu authenticator add」で追加してください。
+app-state = { $state ->
+    [active] 利用可
+    [pending] 設定の完了待ち
+   *[started] 設定の途中
+  }
+app-home-missing = トークンの保存場所がわかりません。--home で指定してください。
+app-waiting = ほかのコマンドの終了を待っています…
+app-storage = この端末のトークンを読み書きできません。保存されている内容は変えていません。詳細: { $detail }
+app-missing = { $flag } を指定してください。
+app-server = サーバーの接続先(https://…)
+app-server-form = サーバーの接続先を https://bank.example のように指定してください。
+app-server-clear = 暗号化されない接続先(http://)は、この端末自身のときだけ使えます。https:// で始まる接続先を指定してください。
+app-service-id-form = サービスIDが正しくありません。メールに書かれたとおりに入力してください。
+app-user-id-form = ユーザIDは{ $digits }桁の数字です。メールに書かれたとおりに入力してください。
+app-user-id-mistyped = ユーザIDに打ち間違いがあります。メールをもう一度ご確認ください。まだ何も送信していません。
+app-password-prompt = 利用開始パスワード
+app-password-missing = 利用開始パスワードを入力できません。端末で実行するか、--activation-password-stdin を付けて標準入力から渡してください。
+app-unreachable = サーバーに接続できませんでした。入力した内容は失われていません。しばらくしてから、同じコマンドをもう一度実行してください。詳細: { $detail }
+app-bad-answer = 応答したのは割符のサーバーではないようです。接続先をご確認のうえ、同じコマンドをもう一度実行してください。続くときは、お問合せ先までご連絡ください。
+app-refused = サーバーに受け付けられませんでした({ $code })。しばらくしてから、同じコマンドをもう一度実行してください。
+app-not-computed = 計算に必要なメモリ(64 MiB)を確保できませんでした。ほかのプログラムを終了してから、同じコマンドをもう一度実行してください。
+app-not-found = その番号のトークンはありません。「warifu authenticator list」でご確認ください。
+app-not-active = このトークンの設定はまだ完了していません。同じ内容で「warifu authenticator add」をもう一度実行してください。
+app-name-one = トークンが複数あります。--id で1つ指定してください。
+app-name-form = 名前は1~{ $max }文字で指定してください。制御文字は使えません。
+app-remove-warning = トークン「{ $name }」をこの端末から削除すると、元に戻せません。もう一度使うには、トークンの失効と再発行が必要です。
+app-remove-question = 削除しますか。
+app-remove-yes-needed = 確認のため、--yes を付けて実行してください。
+app-removed = 削除しました。
+app-clock-slow = この端末の時計は、サーバーより { $amount } 遅れています。ワンタイムパスワードは補正して表示しています。日付と時刻の自動設定を有効にしてください。
+app-clock-fast = この端末の時計は、サーバーより { $amount } 進んでいます。ワンタイムパスワードは補正して表示しています。日付と時刻の自動設定を有効にしてください。

@@ -1,5 +1,27 @@
 //! The server of Warifu: everything behind the binary `warifu`.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`app`] | the use cases: load, let the core decide, save with the audit event, commit, answer |
+//! | [`portal`], [`api`], [`web`] | HTTP: pages, interfaces for programs, and the shell around both |
+//! | [`text`], [`letters`] | the words of pages and mails |
+//! | [`mail`], [`background`] | delivery, and work that nobody waits for |
+//! | [`config`], [`startup`], [`serve`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
+//! | [`clock`] | the one place that reads the clock and draws randomness |
 
+pub mod api;
+pub mod app;
+pub mod background;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
 pub mod letters;
+pub mod mail;
 pub mod portal;
+pub mod serve;
+pub mod startup;
+pub mod telemetry;
 pub mod text;
+pub mod web;
+pub mod words;

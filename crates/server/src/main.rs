@@ -1,2 +1,7 @@
-//! Warifu.
-fn main() {}
+//! The program `warifu`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    warifu_server::cli::run()
+}

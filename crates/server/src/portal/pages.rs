@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use askama::Template;
 use serde::Serialize;
 
+use warifu_core::token::Standing;
 use warifu_core::user::Role;
 
 use crate::text::{LANGUAGES, Text, Value, own_name};
@@ -220,6 +221,18 @@ impl Named for UserToken {
 }
 
 impl UserToken {
+    /// The state of a user's latest token; `None` when there never was one.
+    #[must_use]
+    pub const fn of(standing: Option<Standing>) -> Self {
+        match standing {
+            None => Self::None,
+            Some(Standing::Activated) => Self::Activated,
+            Some(Standing::InUse) => Self::InUse,
+            Some(Standing::Suspended) => Self::Suspended,
+            Some(Standing::Revoked) => Self::Revoked,
+        }
+    }
+
     /// The state's CSS class and word for the catalogue.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -1,0 +1,3 @@
+//! The interfaces for programs. Here: the two endpoints of the activation (docs/protocol.md). Never a page.
+
+pub mod activation;

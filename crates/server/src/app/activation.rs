@@ -1,0 +1,581 @@
+//! J3, the server's side: the two messages of an app (docs/protocol.md). Cryptography runs outside of transactions; what
+//! is counted is committed before the answer goes out (R50, invariant 3).
+
+use warifu_activation::messages::{FinishRequest, Record as PasswordRecord, StartRequest};
+use warifu_activation::server::{Agreed, Attempt, ServerError};
+use warifu_activation::{
+    Algorithm as WireAlgorithm, Binding, Id, Parameters as WireParameters, Randomness,
+};
+use warifu_core::activation::{
+    ATTEMPT_LIVES_MS, DecoyReason, STARTS_PERIOD_MS, Start, finish, start, state_after_start,
+};
+use warifu_core::audit::{Action, Origin};
+use warifu_core::id::{ServiceId, TokenId, TokenUserId};
+use warifu_core::issuance::{Issuance, IssuanceState};
+use warifu_core::notice::Notice;
+use warifu_core::oath::{Algorithm, Parameters};
+use warifu_core::refusal::Refusal;
+use warifu_core::service::{Policy, Service};
+use warifu_core::time::UnixMillis;
+use warifu_core::token::{Token, TokenState};
+use warifu_core::user::{Actor, User};
+use warifu_core::verification::Counter;
+use warifu_store::{AttemptState, StoredAttempt, StoredIssuance, Tx};
+
+use super::keys::Column;
+use super::notices::{Facts, enqueue};
+use super::{App, Failure, Record};
+use crate::clock::{random_bytes, system_rng};
+
+/// How often a start is tried again when another one of the same issuance came between.
+const RACES_MAX: u32 = 5;
+
+/// Decoy attempts kept at most: a stranger who makes up ids cannot fill the database.
+pub const DECOYS_MAX: u64 = 10_000;
+
+/// An id of ours in the protocol's type.
+pub(super) fn wire_id(text: &str) -> Result<Id, Failure> {
+    Id::new(text).map_err(|_| Failure::fault("an id does not fit the protocol"))
+}
+
+/// The token's parameters in the protocol's type.
+pub(super) fn parameters_on_the_wire(parameters: &Parameters) -> Result<WireParameters, Failure> {
+    let algorithm = match parameters.algorithm {
+        Algorithm::Sha1 => WireAlgorithm::Sha1,
+        Algorithm::Sha256 => WireAlgorithm::Sha256,
+        Algorithm::Sha512 => WireAlgorithm::Sha512,
+    };
+    WireParameters::new(algorithm, parameters.digits, parameters.step_s)
+        .map_err(|_| Failure::fault("parameters do not fit the protocol"))
+}
+
+/// What a start found in the database.
+struct Found {
+    service: Option<Service>,
+    stored: Option<StoredIssuance>,
+    decision: Start,
+}
+
+impl App {
+    /// The first message of an app, and its answer. The same attempt with the same bytes gets the same answer and is not
+    /// counted again; every other start is counted, and a start for ids that do not exist looks like any other (R53).
+    ///
+    /// # Errors
+    /// [`Refusal::ActivationMessage`] for bytes that are no start, or another start under the same attempt.
+    pub async fn start_activation(
+        &self,
+        request: &[u8],
+        origin: &Origin,
+    ) -> Result<Vec<u8>, Failure> {
+        let request = StartRequest::decode(request).map_err(|_| Refusal::ActivationMessage)?;
+        for _ in 0..RACES_MAX {
+            if let Some(reply) = self.try_start(&request, origin).await? {
+                return Ok(reply);
+            }
+        }
+        Err(Refusal::Raced.into())
+    }
+
+    async fn try_start(
+        &self,
+        request: &StartRequest,
+        origin: &Origin,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        if let Some(attempt) = tx.attempt(request.attempt_id.as_str()).await? {
+            return known_start(&attempt, request).map(Some);
+        }
+        let found = look_up(&mut tx, request, now).await?;
+        drop(tx);
+
+        self.keys.ready_for_attempts(now).await?;
+        let (attempt, reply) = self.answer_start(request, &found, now).await?;
+        let issuance = found.stored.as_ref().map(|stored| &stored.issuance);
+        let genuine = issuance.filter(|_| found.decision == Start::Genuine);
+        let mut stored = StoredAttempt {
+            attempt_id: request.attempt_id.as_str().to_owned(),
+            service_id: request.service_id.as_str().to_owned(),
+            token_user_id: request.token_user_id.as_str().to_owned(),
+            issuance_id: genuine.map(|issuance| issuance.id.clone()),
+            user_id: genuine.map(|issuance| issuance.user_id.clone()),
+            counted: genuine.is_some(),
+            ke1_hash: request.digest(),
+            start_reply: reply.clone(),
+            sealed_state: None,
+            state: AttemptState::Open,
+            finish_hash: None,
+            finish_reply: None,
+            started_at: now,
+            expires_at: now.plus_ms(ATTEMPT_LIVES_MS),
+        };
+
+        let mut tx = self.store.begin().await?;
+        if let Some(issuance) = genuine {
+            tx.lock_user(&issuance.user_id).await?;
+        }
+        // What was read before the computation may have changed: the decision is taken again on what is true now.
+        let again = look_up(&mut tx, request, now).await?;
+        let version = |found: &Found| found.stored.as_ref().map(|stored| stored.version);
+        if again.decision != found.decision || version(&again) != version(&found) {
+            return Ok(None);
+        }
+        stored.sealed_state = Some(
+            self.keys
+                .seal_attempt(&stored.attempt_id, &attempt.to_bytes())?,
+        );
+        if !tx.insert_attempt(&stored).await? {
+            return Ok(None);
+        }
+        let service_id = found.service.as_ref().map(|service| &service.id);
+        let record = Record {
+            now,
+            service_id,
+            actor: &Actor::System,
+            origin,
+        };
+        match (&found.decision, &found.stored, &found.service) {
+            (
+                Start::Genuine,
+                Some(StoredIssuance {
+                    issuance, version, ..
+                }),
+                Some(service),
+            ) => {
+                let starts = issuance.starts + 1;
+                let state = match issuance.state {
+                    IssuanceState::Issued => state_after_start(starts, &service.policy),
+                    ref other => other.clone(),
+                };
+                if !tx
+                    .update_issuance(&issuance.id, *version, starts, &state)
+                    .await?
+                {
+                    return Ok(None);
+                }
+                record
+                    .write(
+                        &mut tx,
+                        Action::StartActivation,
+                        ("issuance", issuance.id.as_str()),
+                        "done",
+                    )
+                    .await?;
+            }
+            (Start::Decoy(reason), _, _) => {
+                record
+                    .write(
+                        &mut tx,
+                        Action::StartActivation,
+                        ("attempt", &stored.attempt_id),
+                        reason.as_str(),
+                    )
+                    .await?;
+            }
+            (Start::Genuine, _, _) => {
+                return Err(Failure::fault("a genuine start without its issuance"));
+            }
+        }
+        tx.commit().await?;
+        Ok(Some(reply))
+    }
+
+    /// Computes KE2: with the record, or as a decoy.
+    async fn answer_start(
+        &self,
+        request: &StartRequest,
+        found: &Found,
+        now: UnixMillis,
+    ) -> Result<(Attempt, Vec<u8>), Failure> {
+        let setup = self.keys.setup();
+        let genuine = found
+            .stored
+            .as_ref()
+            .filter(|_| found.decision == Start::Genuine);
+        let known = found.stored.as_ref().map(|stored| &stored.issuance);
+        let policy = Policy::manual();
+        let parameters = match (known, &found.service) {
+            (Some(issuance), _) => issuance.parameters,
+            (None, Some(service)) => service.policy.parameters,
+            (None, None) => policy.parameters,
+        };
+        let issuance_id = setup.public_issuance_id(
+            &request.service_id,
+            &request.token_user_id,
+            known.map(|issuance| issuance.id.as_str()),
+        );
+        let binding = Binding {
+            service_id: request.service_id.clone(),
+            token_user_id: request.token_user_id.clone(),
+            issuance_id,
+            parameters: parameters_on_the_wire(&parameters)?,
+        };
+        let record = match genuine {
+            Some(StoredIssuance {
+                issuance,
+                sealed_record: Some(sealed),
+                ..
+            }) => {
+                let column = Column::IssuanceRecord {
+                    row: issuance.id.as_str(),
+                    parameters: &issuance.parameters,
+                };
+                let bytes = self.keys.unseal(&column, sealed).await?;
+                Some(
+                    PasswordRecord::from_slice(&bytes)
+                        .map_err(|_| Failure::fault("a stored record is damaged"))?,
+                )
+            }
+            Some(_) => return Err(Failure::fault("an open issuance without its record")),
+            None => None,
+        };
+        let randomness = match record {
+            Some(_) => Randomness::new(random_bytes()),
+            None => setup.decoy_randomness(request),
+        };
+        let (attempt, response) = setup
+            .start(record.as_ref(), binding, request, now.0, randomness)
+            .map_err(|_| Failure::fault("a start was not computed"))?;
+        Ok((attempt, response.encode()))
+    }
+
+    /// The second message of an app, and its answer: the token is made. The same bytes get the same answer as long as the
+    /// token lives (R52, R55, R62).
+    ///
+    /// # Errors
+    /// [`Refusal::ActivationAttemptOver`] for an attempt that is unknown or too old, [`Refusal::ActivationRefused`] for a
+    /// wrong proof, [`Refusal::ActivationGone`] when the token was revoked, and to somebody who has proved the activation
+    /// password, why the issuance is over: see [`finish`].
+    pub async fn finish_activation(
+        &self,
+        request: &[u8],
+        origin: &Origin,
+    ) -> Result<Vec<u8>, Failure> {
+        let request = FinishRequest::decode(request).map_err(|_| Refusal::ActivationMessage)?;
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        let stored = tx
+            .attempt(request.attempt_id.as_str())
+            .await?
+            .ok_or(Refusal::ActivationAttemptOver)?;
+        match stored.state {
+            AttemptState::Done => return known_finish(&mut tx, &stored, &request).await,
+            AttemptState::Failed => return Err(Refusal::ActivationRefused.into()),
+            AttemptState::Open if now >= stored.expires_at => {
+                return Err(Refusal::ActivationAttemptOver.into());
+            }
+            AttemptState::Open => {}
+        }
+        drop(tx);
+        if let Ok(service_id) = ServiceId::parse(&stored.service_id)
+            && stored.issuance_id.is_some()
+        {
+            self.keys.ready_for(&service_id, now).await?;
+        }
+        let agreed = self.prove(&stored, &request).await?;
+
+        let mut tx = self.store.begin().await?;
+        if let Some(user_id) = &stored.user_id {
+            tx.lock_user(user_id).await?;
+        }
+        let outcome = match agreed {
+            None => Err(Refusal::ActivationRefused),
+            Some(agreed) => {
+                self.make_token(&mut tx, &stored, &request, &agreed, now, origin)
+                    .await?
+            }
+        };
+        match outcome {
+            Ok(reply) => {
+                tx.commit().await?;
+                self.mail_waits.notify_one();
+                Ok(reply)
+            }
+            Err(refusal) => {
+                self.fail_attempt(tx, &stored, &request, refusal, now, origin)
+                    .await?;
+                Err(refusal.into())
+            }
+        }
+    }
+
+    /// Checks the app's proof; `None` when it is wrong.
+    async fn prove(
+        &self,
+        stored: &StoredAttempt,
+        request: &FinishRequest,
+    ) -> Result<Option<Agreed>, Failure> {
+        let sealed = stored
+            .sealed_state
+            .as_ref()
+            .ok_or(Failure::fault("an open attempt without its state"))?;
+        let bytes = self
+            .keys
+            .unseal(
+                &Column::AttemptState {
+                    row: &stored.attempt_id,
+                },
+                sealed,
+            )
+            .await?;
+        let attempt = Attempt::from_bytes(&bytes)
+            .map_err(|_| Failure::fault("a stored attempt is damaged"))?;
+        match attempt.finish(request) {
+            Ok(agreed) => Ok(Some(agreed)),
+            Err(ServerError::WrongProof | ServerError::Mismatch) => Ok(None),
+            Err(ServerError::Internal) => Err(Failure::fault("a finish was not computed")),
+        }
+    }
+
+    /// The proof is right: makes the token, all in the caller's transaction, or says why not.
+    async fn make_token(
+        &self,
+        tx: &mut Tx,
+        stored: &StoredAttempt,
+        request: &FinishRequest,
+        agreed: &Agreed,
+        now: UnixMillis,
+        origin: &Origin,
+    ) -> Result<Result<Vec<u8>, Refusal>, Failure> {
+        let issuance_id = stored
+            .issuance_id
+            .as_ref()
+            .ok_or(Failure::fault("a decoy was proved"))?;
+        let found = tx
+            .issuance(issuance_id)
+            .await?
+            .ok_or(Failure::fault("an attempt without its issuance"))?;
+        let issuance = found.issuance;
+        if let Err(refusal) = finish(&issuance, now) {
+            return Ok(Err(refusal));
+        }
+        let user = tx
+            .user(&issuance.user_id)
+            .await?
+            .ok_or(Failure::fault("an issuance without its user"))?;
+        let token = Token {
+            id: TokenId::new(now, &mut system_rng()),
+            service_id: issuance.service_id.clone(),
+            user_id: issuance.user_id.clone(),
+            issuance_id: issuance.id.clone(),
+            parameters: issuance.parameters,
+            activated_at: now,
+            state: TokenState::Activated,
+        };
+        let before = tx.latest_token(&user.id).await?;
+        let counter =
+            Counter::of_new_token(before.as_ref().and_then(|before| match before.token.state {
+                TokenState::Revoked { by, .. } => Some((&before.counter, by)),
+                _ => None,
+            }));
+        let service_id = &issuance.service_id;
+        let seed = Column::TokenSeed {
+            row: token.id.as_str(),
+            parameters: &token.parameters,
+        };
+        let sealed_seed = self.keys.seal(service_id, &seed, agreed.seed().expose())?;
+        let device = Column::TokenDeviceKey {
+            row: token.id.as_str(),
+        };
+        let sealed_device_key =
+            self.keys
+                .seal(service_id, &device, agreed.device_key().expose())?;
+        let reply = agreed.confirm(wire_id(token.id.as_str())?).encode();
+
+        let consumed = IssuanceState::Consumed {
+            token_id: token.id.clone(),
+        };
+        let starts = issuance.starts.saturating_sub(1);
+        let won = tx
+            .update_issuance(&issuance.id, found.version, starts, &consumed)
+            .await?
+            && tx
+                .insert_token(&token, &counter, &sealed_seed, &sealed_device_key)
+                .await?
+            && tx
+                .finish_attempt(
+                    &stored.attempt_id,
+                    AttemptState::Done,
+                    &request.digest(),
+                    Some(&reply),
+                )
+                .await?;
+        if !won {
+            return Ok(Err(Refusal::AlreadyActivated));
+        }
+        self.tell_user(tx, Notice::Activated, &user, now).await?;
+        let actor = Actor::user(&user);
+        let record = Record {
+            now,
+            service_id: Some(service_id),
+            actor: &actor,
+            origin,
+        };
+        record
+            .write(
+                tx,
+                Action::FinishActivation,
+                ("token", token.id.as_str()),
+                "done",
+            )
+            .await?;
+        Ok(Ok(reply))
+    }
+
+    /// A finish that made nothing ends its attempt, so that no second proof is judged under it.
+    async fn fail_attempt(
+        &self,
+        tx: Tx,
+        stored: &StoredAttempt,
+        request: &FinishRequest,
+        refusal: Refusal,
+        now: UnixMillis,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        drop(tx);
+        let mut tx = self.store.begin().await?;
+        if !tx
+            .finish_attempt(
+                &stored.attempt_id,
+                AttemptState::Failed,
+                &request.digest(),
+                None,
+            )
+            .await?
+        {
+            return Ok(());
+        }
+        let service = ServiceId::parse(&stored.service_id).ok();
+        let service_id = service.as_ref().filter(|_| stored.issuance_id.is_some());
+        let record = Record {
+            now,
+            service_id,
+            actor: &Actor::System,
+            origin,
+        };
+        if refusal == Refusal::AlreadyActivated
+            && let Some(user_id) = &stored.user_id
+            && let Some(user) = tx.user(user_id).await?
+        {
+            self.tell_user(&mut tx, Notice::ActivatedElsewhere, &user, now)
+                .await?;
+        }
+        record
+            .write(
+                &mut tx,
+                Action::FinishActivation,
+                ("attempt", &stored.attempt_id),
+                refusal.code(),
+            )
+            .await?;
+        tx.commit().await?;
+        self.mail_waits.notify_one();
+        Ok(())
+    }
+
+    async fn tell_user(
+        &self,
+        tx: &mut Tx,
+        notice: Notice,
+        user: &User,
+        now: UnixMillis,
+    ) -> Result<(), Failure> {
+        let Some(address) = &user.mail_address else {
+            return Ok(());
+        };
+        let facts = Facts {
+            at_ms: now.0,
+            ..Facts::default()
+        };
+        enqueue(
+            tx,
+            notice,
+            user,
+            (address, user.language),
+            None,
+            &facts,
+            now,
+        )
+        .await
+    }
+}
+
+/// The stored answer to a start that came before, if it is the same start.
+fn known_start(attempt: &StoredAttempt, request: &StartRequest) -> Result<Vec<u8>, Failure> {
+    if attempt.ke1_hash == request.digest() {
+        Ok(attempt.start_reply.clone())
+    } else {
+        Err(Refusal::ActivationMessage.into())
+    }
+}
+
+/// The stored answer to a finish that came before, if it is the same finish and its token still lives.
+async fn known_finish(
+    tx: &mut Tx,
+    attempt: &StoredAttempt,
+    request: &FinishRequest,
+) -> Result<Vec<u8>, Failure> {
+    if attempt.finish_hash != Some(request.digest()) {
+        return Err(Refusal::ActivationRefused.into());
+    }
+    if let Some(user_id) = &attempt.user_id {
+        let token = tx.latest_token(user_id).await?.map(|stored| stored.token);
+        let lives = token.is_some_and(|token| {
+            Some(&token.issuance_id) == attempt.issuance_id.as_ref()
+                && !matches!(token.state, TokenState::Revoked { .. })
+        });
+        if !lives {
+            return Err(Refusal::ActivationGone.into());
+        }
+    }
+    attempt
+        .finish_reply
+        .clone()
+        .ok_or(Failure::fault("a finished attempt without its answer"))
+}
+
+/// Finds what a start is about and decides how to answer it.
+async fn look_up(tx: &mut Tx, request: &StartRequest, now: UnixMillis) -> Result<Found, Failure> {
+    let service_id = ServiceId::parse(request.service_id.as_str()).ok();
+    let token_user_id = TokenUserId::parse(request.token_user_id.as_str()).ok();
+    let service = match &service_id {
+        Some(id) => tx.service(id).await?,
+        None => None,
+    };
+    let stored = match (&service, &token_user_id) {
+        (Some(service), Some(token_user_id)) => {
+            tx.issuance_by_token_user(&service.id, token_user_id)
+                .await?
+        }
+        _ => None,
+    };
+    let starts_of_user = match stored.as_ref().map(|stored| &stored.issuance) {
+        Some(Issuance { user_id, .. }) => {
+            tx.counted_starts(user_id, now.plus_ms(-STARTS_PERIOD_MS))
+                .await?
+        }
+        None => 0,
+    };
+    let decision = match &service {
+        Some(service) => start(
+            stored.as_ref().map(|stored| &stored.issuance),
+            starts_of_user,
+            &service.policy,
+            now,
+        ),
+        None => Start::Decoy(DecoyReason::Unknown),
+    };
+    let erased = stored
+        .as_ref()
+        .is_some_and(|stored| stored.sealed_record.is_none());
+    let decision = if erased && decision == Start::Genuine {
+        Start::Decoy(DecoyReason::Forgotten)
+    } else {
+        decision
+    };
+    Ok(Found {
+        service,
+        stored,
+        decision,
+    })
+}

@@ -1,0 +1,115 @@
+//! What time alone does: tokens that were never confirmed are revoked, records of issuances long over are erased, and what
+//! nobody needs any more is removed. Any node may run it at any time; running it twice does no harm.
+
+use warifu_core::activation::{REASON_KEPT_MS, STARTS_PERIOD_MS};
+use warifu_core::audit::{Action, Origin};
+use warifu_core::notice::Notice;
+use warifu_core::revocation::revoke;
+use warifu_core::throttle::FORGET_MS;
+use warifu_core::time::{DAY_MS, HOUR_MS, UnixMillis};
+use warifu_core::user::Actor;
+use warifu_store::AttemptState;
+
+use super::activation::DECOYS_MAX;
+use super::notices::{Facts, enqueue_to_all};
+use super::{App, Failure, Record};
+
+/// Rows of each kind that one run looks at; what is over comes in the next run.
+pub const BATCH_MAX: u32 = 500;
+/// How long the answer to a finish is kept: longer than any policy lets a token go unconfirmed.
+const FINISHES_KEPT_MS: i64 = 40 * DAY_MS;
+/// How long a sent mail is kept for the waiting page.
+const SENT_MAILS_KEPT_MS: i64 = 7 * DAY_MS;
+/// How long an attempt that failed or was left is kept beyond the period its start counts in.
+const ATTEMPTS_KEPT_MS: i64 = STARTS_PERIOD_MS + HOUR_MS;
+
+impl App {
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// [`Failure::Store`]; what was done until then stays done.
+    pub async fn keep_house(&self) -> Result<(), Failure> {
+        let now = self.now();
+        self.revoke_unconfirmed(now).await?;
+        let mut tx = self.store.begin().await?;
+        tx.erase_records_expired_before(now.plus_ms(-REASON_KEPT_MS), BATCH_MAX)
+            .await?;
+        tx.remove_attempts_before(
+            AttemptState::Open,
+            now.plus_ms(-ATTEMPTS_KEPT_MS),
+            BATCH_MAX,
+        )
+        .await?;
+        tx.remove_attempts_before(
+            AttemptState::Failed,
+            now.plus_ms(-ATTEMPTS_KEPT_MS),
+            BATCH_MAX,
+        )
+        .await?;
+        tx.remove_attempts_before(
+            AttemptState::Done,
+            now.plus_ms(-FINISHES_KEPT_MS),
+            BATCH_MAX,
+        )
+        .await?;
+        if tx.count_decoy_attempts().await? > DECOYS_MAX {
+            tx.remove_oldest_decoys(DECOYS_MAX).await?;
+        }
+        tx.remove_sessions_used_before(now.plus_ms(-DAY_MS), BATCH_MAX)
+            .await?;
+        tx.remove_tries_before(now.plus_ms(-FORGET_MS), BATCH_MAX)
+            .await?;
+        tx.remove_sent_before(now.plus_ms(-SENT_MAILS_KEPT_MS), BATCH_MAX)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn revoke_unconfirmed(&self, now: UnixMillis) -> Result<(), Failure> {
+        for service in self.services().await? {
+            let before = now.plus_ms(-service.policy.unconfirmed_lives_ms);
+            let due = self
+                .store
+                .read()
+                .await?
+                .unconfirmed_before(&service.id, before, BATCH_MAX)
+                .await?;
+            for (user, token, counter) in due {
+                let version = counter.version;
+                let Ok((token, counter)) =
+                    revoke(&Actor::System, &user, Some((token, counter)), now)
+                else {
+                    continue;
+                };
+                let mut tx = self.store.begin().await?;
+                if !tx.swap_counter(&token.id, version, &counter).await? {
+                    continue;
+                }
+                tx.set_token_state(&token.id, &token.state).await?;
+                let contract = tx.users_of_contract(&user.contract_id).await?;
+                let facts = Facts {
+                    at_ms: now.0,
+                    reopens_at_ms: Some(now.0),
+                    ..Facts::default()
+                };
+                enqueue_to_all(&mut tx, Notice::Revoked, &user, &contract, &facts, now).await?;
+                let origin = Origin::default();
+                let record = Record {
+                    now,
+                    service_id: Some(&service.id),
+                    actor: &Actor::System,
+                    origin: &origin,
+                };
+                record
+                    .write(
+                        &mut tx,
+                        Action::Revoke,
+                        ("token", token.id.as_str()),
+                        "done",
+                    )
+                    .await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,376 @@
+//! J1 and the waiting page: asking for a token, sending its mail again, starting over. The activation password stays in
+//! the page; what arrives here is the blinded half of it (R45).
+
+use warifu_activation::Binding;
+use warifu_activation::messages::{RegistrationRecord, RegistrationRequest};
+use warifu_core::audit::{Action, Origin};
+use warifu_core::id::{IssuanceId, TokenUserId};
+use warifu_core::issuance::{Issuance, IssuanceState, MailAddress, Phase, may_issue};
+use warifu_core::notice::Notice;
+use warifu_core::refusal::Refusal;
+use warifu_core::session::Stage;
+use warifu_core::time::{MINUTE_MS, UnixMillis};
+use warifu_core::user::Actor;
+use warifu_store::{Draft, MailStatus, Tx};
+
+use super::activation::{parameters_on_the_wire, wire_id};
+use super::keys::Column;
+use super::notices::{Facts, enqueue};
+use super::session::Session;
+use super::{App, Failure, Record};
+use crate::clock::system_rng;
+
+/// Token mails of one issuance at most, the first one included.
+pub const MAILS_PER_ISSUANCE_MAX: usize = 5;
+/// The least time between two token mails of one issuance, in milliseconds.
+pub const MAIL_AGAIN_AFTER_MS: i64 = MINUTE_MS;
+
+/// What the page gets to go on with.
+#[derive(Debug)]
+pub struct Begun {
+    /// The registration response, encoded.
+    pub response: Vec<u8>,
+}
+
+/// What the waiting page shows.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The issuance that waits for its app.
+    pub issuance: Issuance,
+    /// Where it is now.
+    pub phase: Phase,
+    /// Starts that are left to it.
+    pub starts_left: u32,
+    /// The newest token mail.
+    pub mail: Option<MailStatus>,
+}
+
+impl App {
+    /// The first half of J1: checks the mail address and answers the blinded activation password. Makes a draft only.
+    ///
+    /// # Errors
+    /// [`Refusal::MailInvalid`], [`Refusal::MailMismatch`], [`Refusal::ActivationMessage`], and whatever hinders an
+    /// issuance: see [`may_issue`].
+    pub async fn begin_issuance(
+        &self,
+        session: &Session,
+        (mail, mail_again): (&str, &str),
+        request: &[u8],
+    ) -> Result<Begun, Failure> {
+        let now = self.now();
+        session.fresh(now)?;
+        let address = MailAddress::parse_twice(mail, mail_again)?;
+        let request =
+            RegistrationRequest::decode(request).map_err(|_| Refusal::ActivationMessage)?;
+        let draft = Draft {
+            user_id: session.user.id.clone(),
+            issuance_id: IssuanceId::new(now, &mut system_rng()),
+            token_user_id: TokenUserId::new(&mut system_rng()),
+            mail_address: address.as_str().to_owned(),
+            created_at: now,
+        };
+        let response = self
+            .keys
+            .setup()
+            .register(self.binding_of(session, &draft)?, &request)
+            .map_err(|_| Failure::fault("a registration was not computed"))?;
+        let mut tx = self.store.begin().await?;
+        self.check_may_issue(&mut tx, session, now).await?;
+        tx.put_draft(&draft).await?;
+        tx.commit().await?;
+        Ok(Begun {
+            response: response.encode(),
+        })
+    }
+
+    /// The second half: the record is stored sealed, older issuances of the user are cancelled, the mail is queued.
+    ///
+    /// # Errors
+    /// [`Refusal::FormExpired`] when the record is not of the user's draft; otherwise as [`App::begin_issuance`].
+    pub async fn finish_issuance(
+        &self,
+        session: &Session,
+        record: &[u8],
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let now = self.now();
+        session.fresh(now)?;
+        let uploaded =
+            RegistrationRecord::decode(record).map_err(|_| Refusal::ActivationMessage)?;
+        self.keys.ready_for(&session.service.id, now).await?;
+        let mut tx = self.store.begin().await?;
+        tx.lock_user(&session.user.id).await?;
+        self.check_may_issue(&mut tx, session, now).await?;
+        let draft = tx
+            .draft(&session.user.id)
+            .await?
+            .ok_or(Refusal::FormExpired)?;
+        let binding = self.binding_of(session, &draft)?;
+        if uploaded.issuance_id != binding.issuance_id {
+            return Err(Refusal::FormExpired.into());
+        }
+        let policy = &session.service.policy;
+        let issuance = Issuance {
+            id: draft.issuance_id,
+            service_id: session.service.id.clone(),
+            user_id: session.user.id.clone(),
+            token_user_id: draft.token_user_id,
+            mail_address: draft.mail_address,
+            parameters: policy.parameters,
+            created_at: now,
+            expires_at: now.plus_ms(policy.issuance_lives_ms),
+            starts: 0,
+            state: IssuanceState::Issued,
+        };
+        let column = Column::IssuanceRecord {
+            row: issuance.id.as_str(),
+            parameters: &issuance.parameters,
+        };
+        let sealed = self
+            .keys
+            .seal(&issuance.service_id, &column, uploaded.record.as_bytes())?;
+
+        let actor = Actor::user(&session.user);
+        let record = Record {
+            now,
+            service_id: Some(&session.service.id),
+            actor: &actor,
+            origin,
+        };
+        for cancelled in tx.cancel_issuances(&session.user.id).await? {
+            record
+                .write(
+                    &mut tx,
+                    Action::CancelIssuance,
+                    ("issuance", cancelled.as_str()),
+                    "done",
+                )
+                .await?;
+        }
+        tx.insert_issuance(&issuance, &sealed).await?;
+        tx.remove_draft(&session.user.id).await?;
+        self.tell_of_new_address(&mut tx, session, &issuance.mail_address, now)
+            .await?;
+        tx.set_mail_address(&session.user.id, &issuance.mail_address)
+            .await?;
+        tx.set_language(&session.user.id, session.language).await?;
+        queue_token_mail(&mut tx, session, &issuance, now).await?;
+        record
+            .write(
+                &mut tx,
+                Action::Issue,
+                ("issuance", issuance.id.as_str()),
+                "done",
+            )
+            .await?;
+        tx.commit().await?;
+        self.mail_waits.notify_one();
+        Ok(())
+    }
+
+    /// Sends the token mail again.
+    ///
+    /// # Errors
+    /// [`Refusal::NoIssuance`] when none waits, [`Refusal::TooManyRequests`] when it went out too often or just now.
+    pub async fn resend_mail(&self, session: &Session, origin: &Origin) -> Result<(), Failure> {
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        tx.lock_user(&session.user.id).await?;
+        let (issuance, _) = tx
+            .latest_issuance(&session.user.id)
+            .await?
+            .ok_or(Refusal::NoIssuance)?;
+        if issuance.phase(now) != Phase::Open {
+            return Err(Refusal::NoIssuance.into());
+        }
+        let mails = tx.mails_of_issuance(&issuance.id).await?;
+        let newest = mails
+            .iter()
+            .map(|mail| mail.created_at)
+            .max()
+            .unwrap_or(UnixMillis(0));
+        if mails.len() >= MAILS_PER_ISSUANCE_MAX {
+            return Err(Refusal::TooManyRequests {
+                open_at: issuance.expires_at,
+            }
+            .into());
+        }
+        if now < newest.plus_ms(MAIL_AGAIN_AFTER_MS) {
+            return Err(Refusal::TooManyRequests {
+                open_at: newest.plus_ms(MAIL_AGAIN_AFTER_MS),
+            }
+            .into());
+        }
+        let actor = Actor::user(&session.user);
+        let record = Record {
+            now,
+            service_id: Some(&session.service.id),
+            actor: &actor,
+            origin,
+        };
+        queue_token_mail(&mut tx, session, &issuance, now).await?;
+        record
+            .write(
+                &mut tx,
+                Action::ResendMail,
+                ("issuance", issuance.id.as_str()),
+                "done",
+            )
+            .await?;
+        tx.commit().await?;
+        self.mail_waits.notify_one();
+        Ok(())
+    }
+
+    /// Starts over: withdraws what was issued and not activated. Asking twice is as good as once.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn cancel_issuance(&self, session: &Session, origin: &Origin) -> Result<(), Failure> {
+        let now = self.now();
+        let actor = Actor::user(&session.user);
+        let record = Record {
+            now,
+            service_id: Some(&session.service.id),
+            actor: &actor,
+            origin,
+        };
+        let mut tx = self.store.begin().await?;
+        for cancelled in tx.cancel_issuances(&session.user.id).await? {
+            record
+                .write(
+                    &mut tx,
+                    Action::CancelIssuance,
+                    ("issuance", cancelled.as_str()),
+                    "done",
+                )
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// What waits for its app.
+    ///
+    /// # Errors
+    /// [`Refusal::NoIssuance`] when nothing does.
+    pub async fn waiting(&self, session: &Session) -> Result<Waiting, Failure> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        let (issuance, _) = tx
+            .latest_issuance(&session.user.id)
+            .await?
+            .ok_or(Refusal::NoIssuance)?;
+        let mail = tx
+            .mails_of_issuance(&issuance.id)
+            .await?
+            .into_iter()
+            .max_by_key(|mail| mail.created_at);
+        let phase = issuance.phase(now);
+        let starts_left = session
+            .service
+            .policy
+            .starts_per_issuance_max
+            .saturating_sub(issuance.starts);
+        Ok(Waiting {
+            issuance,
+            phase,
+            starts_left,
+            mail,
+        })
+    }
+
+    async fn check_may_issue(
+        &self,
+        tx: &mut Tx,
+        session: &Session,
+        now: UnixMillis,
+    ) -> Result<(), Failure> {
+        if session.stage != Stage::Password {
+            return Err(Refusal::TokenAlreadyInUse.into());
+        }
+        let user = tx.user(&session.user.id).await?.ok_or(Refusal::NotFound)?;
+        let token = tx.latest_token(&user.id).await?;
+        Ok(may_issue(
+            &user,
+            token.as_ref().map(|stored| &stored.token),
+            now,
+        )?)
+    }
+
+    /// What the handshake is bound to. Apps know an issuance by a name that says nothing about it.
+    fn binding_of(&self, session: &Session, draft: &Draft) -> Result<Binding, Failure> {
+        let service_id = wire_id(session.service.id.as_str())?;
+        let token_user_id = wire_id(draft.token_user_id.as_str())?;
+        let issuance_id = self.keys.setup().public_issuance_id(
+            &service_id,
+            &token_user_id,
+            Some(draft.issuance_id.as_str()),
+        );
+        let parameters = parameters_on_the_wire(&session.service.policy.parameters)?;
+        Ok(Binding {
+            service_id,
+            token_user_id,
+            issuance_id,
+            parameters,
+        })
+    }
+
+    /// A change of address is told to the old and the new one (PRODUCT.md §6).
+    async fn tell_of_new_address(
+        &self,
+        tx: &mut Tx,
+        session: &Session,
+        new: &str,
+        now: UnixMillis,
+    ) -> Result<(), Failure> {
+        let Some(old) = session
+            .user
+            .mail_address
+            .as_deref()
+            .filter(|old| *old != new)
+        else {
+            return Ok(());
+        };
+        let facts = Facts {
+            at_ms: now.0,
+            ..Facts::default()
+        };
+        for address in [old, new] {
+            let to = (address, session.language);
+            enqueue(
+                tx,
+                Notice::AddressChanged,
+                &session.user,
+                to,
+                None,
+                &facts,
+                now,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+async fn queue_token_mail(
+    tx: &mut Tx,
+    session: &Session,
+    issuance: &Issuance,
+    now: UnixMillis,
+) -> Result<(), Failure> {
+    let facts = Facts {
+        at_ms: now.0,
+        ..Facts::default()
+    };
+    let to = (issuance.mail_address.as_str(), session.language);
+    enqueue(
+        tx,
+        Notice::TokenIssued,
+        &session.user,
+        to,
+        Some(&issuance.id),
+        &facts,
+        now,
+    )
+    .await
+}

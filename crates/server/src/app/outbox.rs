@@ -1,0 +1,221 @@
+//! Delivery of what the use cases put into the outbox: claimed for a while, written, sent outside of any transaction, marked.
+//! A crash between sending and marking sends the same mail once more, under the same Message-ID; nothing is forgotten (J2).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use warifu_core::notice::Notice;
+use warifu_core::service::Service;
+use warifu_core::suspension::Releasers;
+use warifu_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
+use warifu_core::user::{Language, User};
+use warifu_store::ClaimedMail;
+
+use super::notices::Facts;
+use super::{App, Failure, time_zone};
+use crate::letters::{Letter, Notice as LetterNotice, NoticeLetter, TokenLetter};
+use crate::mail::{Mailer, OutgoingMail, SendErrorKind};
+use crate::portal::pages::path;
+use crate::text::Text;
+
+/// Mails claimed at once.
+pub const BATCH_MAX: u32 = 16;
+/// How long a claim holds, in milliseconds: longer than a delivery can take. After it another node may send.
+pub const CLAIM_MS: i64 = 5 * MINUTE_MS;
+/// Tries after which a mail is given up and shown as failed: with [`wait_ms`], about a day and a half.
+pub const TRIES_MAX: u32 = 12;
+/// The longest wait between two tries, in milliseconds.
+const WAIT_MAX_MS: i64 = 6 * HOUR_MS;
+
+/// The wait after so many failed tries: 15 seconds, 30, a minute .. up to six hours.
+fn wait_ms(tries: u32) -> i64 {
+    ((15 * SECOND_MS) << tries.saturating_sub(1).min(20)).min(WAIT_MAX_MS)
+}
+
+impl App {
+    /// Woken when a mail was queued by this node.
+    #[must_use]
+    pub fn mail_waits(&self) -> Arc<Notify> {
+        Arc::clone(&self.mail_waits)
+    }
+
+    /// Sends what is due, and says how many mails were looked at. Zero means that nothing is due now.
+    ///
+    /// # Errors
+    /// [`Failure::Store`]. A mail that cannot be delivered is no error: it is marked and tried again later.
+    pub async fn deliver_due(&self, mailer: &Mailer) -> Result<usize, Failure> {
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        let claimed = tx.claim_due(now, now.plus_ms(CLAIM_MS), BATCH_MAX).await?;
+        tx.commit().await?;
+        for mail in &claimed {
+            self.deliver(mailer, mail).await?;
+        }
+        Ok(claimed.len())
+    }
+
+    /// When the next mail is due, if one waits.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn next_mail_due_at(&self) -> Result<Option<UnixMillis>, Failure> {
+        Ok(self.store.read().await?.next_due_at().await?)
+    }
+
+    async fn deliver(&self, mailer: &Mailer, mail: &ClaimedMail) -> Result<(), Failure> {
+        let Some(letter) = self.write_letter(mail).await? else {
+            let mut tx = self.store.begin().await?;
+            tx.mark_failed_try(&mail.id, self.now(), "what the mail is about is gone", true)
+                .await?;
+            return Ok(tx.commit().await?);
+        };
+        let outgoing = OutgoingMail {
+            mail_id: mail.id.as_str().to_owned(),
+            at: mail.created_at,
+            from: self.settings.mail_from.clone(),
+            to: mail.to_address.clone(),
+            subject: letter.subject,
+            body: letter.body,
+        };
+        let sent = mailer.send(&outgoing).await;
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        match sent {
+            Ok(()) => {
+                tx.mark_sent(&mail.id, now).await?;
+            }
+            Err(error) => {
+                let tries = mail.tries + 1;
+                let give_up = error.kind == SendErrorKind::Permanent || tries >= TRIES_MAX;
+                tracing::warn!(mail_id = %mail.id, tries, give_up, reason = %error.reason, "a mail was not delivered");
+                tx.mark_failed_try(
+                    &mail.id,
+                    now.plus_ms(wait_ms(tries)),
+                    &error.reason,
+                    give_up,
+                )
+                .await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// The words of a mail; `None` when what it is about no longer exists.
+    async fn write_letter(&self, mail: &ClaimedMail) -> Result<Option<Letter>, Failure> {
+        let mut tx = self.store.read().await?;
+        let Some(user) = tx.user(&mail.user_id).await? else {
+            return Ok(None);
+        };
+        let Some(service) = tx.service(&mail.service_id).await? else {
+            return Ok(None);
+        };
+        let issuance = match &mail.issuance_id {
+            Some(id) => tx.issuance(id).await?.map(|stored| stored.issuance),
+            None => None,
+        };
+        drop(tx);
+        let text = Text::new(mail.language);
+        let facts: Facts = serde_json::from_str(&mail.facts)
+            .map_err(|_| Failure::fault("the facts of a mail cannot be read"))?;
+        let letter = match (mail.notice, issuance) {
+            (Notice::TokenIssued, Some(issuance)) => TokenLetter {
+                text,
+                name: user.name,
+                service_name: service_name(&service, mail.language),
+                service_id: service.id.to_string(),
+                token_user_id: issuance.token_user_id.grouped(),
+                download_url: format!("{}{}", self.settings.public_url, path::DOWNLOAD),
+                expires_at: moment(text, &service, issuance.expires_at)?,
+                help_desk: service.help_desk,
+            }
+            .letter(),
+            (Notice::TokenIssued, None) => return Ok(None),
+            (notice, _) => NoticeLetter {
+                text,
+                name: user.name.clone(),
+                service_name: service_name(&service, mail.language),
+                help_desk: service.help_desk.clone(),
+                at: moment(text, &service, UnixMillis(facts.at_ms))?,
+                notice: words(notice, &facts, text, &service, &user)?,
+            }
+            .letter(),
+        };
+        letter
+            .map(Some)
+            .map_err(|_| Failure::fault("a mail was not written"))
+    }
+}
+
+/// The name of a service in a language.
+#[must_use]
+pub fn service_name(service: &Service, language: Language) -> String {
+    match language {
+        Language::Ja => service.name_ja.clone(),
+        Language::En => service.name_en.clone(),
+    }
+}
+
+/// A moment as people of the service read it.
+///
+/// # Errors
+/// [`Failure::Fault`] for a time or zone that cannot be.
+pub fn moment(text: Text, service: &Service, at: UnixMillis) -> Result<String, Failure> {
+    let at = Timestamp::from_millisecond(at.0)
+        .map_err(|_| Failure::fault("a stored time is out of range"))?;
+    Ok(text.moment(&at.to_zoned(time_zone(service)?)))
+}
+
+fn words(
+    notice: Notice,
+    facts: &Facts,
+    text: Text,
+    service: &Service,
+    reader: &User,
+) -> Result<LetterNotice, Failure> {
+    let who = match facts.releasers.as_deref() {
+        Some("administrator") => Releasers::Administrator,
+        Some("master_or_administrator") => Releasers::MasterOrAdministrator,
+        _ => Releasers::HelpDesk,
+    };
+    let opens = match facts.reopens_at_ms.filter(|&ms| ms > facts.at_ms) {
+        Some(ms) => Some(moment(text, service, UnixMillis(ms))?),
+        None => None,
+    };
+    Ok(match (notice, facts.about.clone()) {
+        (Notice::Suspended, Some(user)) => LetterNotice::ColleagueSuspended { user },
+        (Notice::Revoked, Some(user)) => LetterNotice::ColleagueRevoked { user },
+        (Notice::Suspended, None) => LetterNotice::Suspended(who),
+        (Notice::Revoked, None) => LetterNotice::Revoked { opens },
+        (Notice::Released, _) => LetterNotice::Released,
+        (Notice::ActivatedElsewhere, _) => LetterNotice::SecondDevice,
+        (Notice::AddressChanged, _) => LetterNotice::AddressChanged,
+        (Notice::Activated | Notice::TokenIssued, _) => {
+            debug_assert_eq!(
+                notice,
+                Notice::Activated,
+                "the token mail of {} has a letter of its own",
+                reader.id
+            );
+            LetterNotice::Activated
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_back_off_from_seconds_to_hours() {
+        let waits: Vec<_> = (1..=TRIES_MAX)
+            .map(|tries| wait_ms(tries) / SECOND_MS)
+            .collect();
+        assert_eq!(
+            waits,
+            [
+                15, 30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360, 21600
+            ]
+        );
+    }
+}

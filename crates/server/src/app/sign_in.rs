@@ -1,0 +1,215 @@
+//! J0: the password, and where it leads. A try is counted before it is judged, so that any number of tries side by side
+//! are slowed as one after the other would be (R30, R31, R36).
+
+use warifu_core::audit::{Action, Origin};
+use warifu_core::id::ServiceId;
+use warifu_core::refusal::Refusal;
+use warifu_core::service::Service;
+use warifu_core::session::Stage;
+use warifu_core::sign_in::{Destination, destination};
+use warifu_core::suspension::{Releasers, releasers};
+use warifu_core::throttle::{FREE_PER_ADDRESS, FREE_PER_USER};
+use warifu_core::time::UnixMillis;
+use warifu_core::user::{Actor, Language, User};
+use warifu_store::Tx;
+
+use super::passwords::Password;
+use super::session::{Session, SessionCookie, begin};
+use super::{App, Failure, Record};
+
+/// The longest login id, in bytes.
+pub const LOGIN_ID_MAX: usize = 64;
+
+/// What came of a right password.
+pub enum SignedIn {
+    /// A session began; it leads here.
+    On {
+        /// For the browser.
+        cookie: SessionCookie,
+        /// The page to go to.
+        destination: Destination,
+    },
+    /// No session: the user's one-time password is suspended.
+    Suspended {
+        /// Who can release.
+        releasers: Releasers,
+        /// Whose help desk.
+        service: Service,
+    },
+    /// No session: a token was revoked and the wait is not over.
+    NotYet {
+        /// When it is.
+        open_at: UnixMillis,
+        /// In whose time zone.
+        service: Service,
+    },
+}
+
+impl App {
+    /// Signs in with login id and password.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInRefused`] for a wrong login id or password and for a disabled user, [`Refusal::SignInSlowed`]
+    /// after too many; nothing says which login ids exist (R25).
+    pub async fn sign_in(
+        &self,
+        service_id: &ServiceId,
+        login_id: &str,
+        password: &Password,
+        language: Language,
+        origin: &Origin,
+    ) -> Result<SignedIn, Failure> {
+        let now = self.now();
+        if login_id.len() > LOGIN_ID_MAX {
+            return Err(Refusal::SignInRefused.into());
+        }
+        let keys = throttle_keys(service_id, login_id, origin);
+        let mut tx = self.store.begin().await?;
+        for (key, free) in &keys {
+            let tries = tx.tries(key).await?;
+            tries.check(*free, now)?;
+            tx.put_tries(key, &tries.after_failure(now)).await?;
+        }
+        let service = tx.service(service_id).await?.ok_or(Refusal::NotFound)?;
+        let found = tx.user_by_login(service_id, login_id).await?;
+        tx.commit().await?;
+
+        let hash = found.as_ref().map(|(_, hashes)| hashes.password.as_str());
+        let right = self.passwords.verify(password, hash, now).await?;
+        let user = found
+            .map(|(user, _)| user)
+            .filter(|user| right && !user.disabled);
+        let Some(user) = user else {
+            let mut tx = self.store.begin().await?;
+            let record = Record {
+                now,
+                service_id: Some(service_id),
+                actor: &Actor::System,
+                origin,
+            };
+            record
+                .write(
+                    &mut tx,
+                    Action::SignIn,
+                    ("login", "-"),
+                    Refusal::SignInRefused.code(),
+                )
+                .await?;
+            tx.commit().await?;
+            return Err(Refusal::SignInRefused.into());
+        };
+        self.after_right_password(user, service, &keys, language, origin)
+            .await
+    }
+
+    async fn after_right_password(
+        &self,
+        user: User,
+        service: Service,
+        keys: &[(String, u32)],
+        language: Language,
+        origin: &Origin,
+    ) -> Result<SignedIn, Failure> {
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        for (place, (key, _)) in keys.iter().enumerate() {
+            if place == 0 {
+                tx.clear_tries(key).await?;
+            } else {
+                let tries = tx.tries(key).await?;
+                tx.put_tries(key, &tries.refunded()).await?;
+            }
+        }
+        let destination = where_to(&mut tx, &user, now).await?;
+        let actor = Actor::user(&user);
+        let record = Record {
+            now,
+            service_id: Some(&service.id),
+            actor: &actor,
+            origin,
+        };
+        let (outcome, signed_in) = match destination {
+            Destination::Suspended => {
+                let contract = tx.users_of_contract(&user.contract_id).await?;
+                let releasers = releasers(&user, &contract);
+                (
+                    Refusal::UserSuspended.code(),
+                    SignedIn::Suspended {
+                        releasers,
+                        service: service.clone(),
+                    },
+                )
+            }
+            Destination::ReissueNotYet { open_at } => {
+                let refusal = Refusal::ReissueNotYet { open_at };
+                (
+                    refusal.code(),
+                    SignedIn::NotYet {
+                        open_at,
+                        service: service.clone(),
+                    },
+                )
+            }
+            Destination::Issue | Destination::FinishInApp(_) | Destination::Verify => {
+                let cookie = begin(&mut tx, &user.id, Stage::Password, language, now).await?;
+                (
+                    "done",
+                    SignedIn::On {
+                        cookie,
+                        destination,
+                    },
+                )
+            }
+        };
+        record
+            .write(&mut tx, Action::SignIn, ("user", user.id.as_str()), outcome)
+            .await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    /// Where a session that passed the password belongs now; the pages of the way ask it again at each step.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn destination(&self, session: &Session) -> Result<Destination, Failure> {
+        let mut tx = self.store.read().await?;
+        where_to(&mut tx, &session.user, self.now()).await
+    }
+
+    /// Who can release the session's user.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn releasers(&self, session: &Session) -> Result<Releasers, Failure> {
+        let contract = self
+            .store
+            .read()
+            .await?
+            .users_of_contract(&session.user.contract_id)
+            .await?;
+        Ok(releasers(&session.user, &contract))
+    }
+}
+
+async fn where_to(tx: &mut Tx, user: &User, now: UnixMillis) -> Result<Destination, Failure> {
+    let token = tx.latest_token(&user.id).await?;
+    let issuance = tx.latest_issuance(&user.id).await?;
+    Ok(destination(
+        user,
+        token.as_ref().map(|stored| &stored.token),
+        issuance.as_ref().map(|(issuance, _)| issuance),
+        now,
+    ))
+}
+
+/// The keys that tries are counted under, the user's first: by user, and by network address where there is one. An
+/// attacker who changes users is slowed by the second, one who changes addresses by the first.
+fn throttle_keys(service_id: &ServiceId, login_id: &str, origin: &Origin) -> Vec<(String, u32)> {
+    let user = (format!("sign_in/{service_id}/{login_id}"), FREE_PER_USER);
+    let address = origin
+        .address
+        .as_ref()
+        .map(|address| (format!("address/{address}"), FREE_PER_ADDRESS));
+    core::iter::once(user).chain(address).collect()
+}

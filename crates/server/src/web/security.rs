@@ -1,0 +1,69 @@
+//! The headers that every answer carries (R71, R77).
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
+
+/// Nothing but our own files; scripts from files only, and the compiled module of the issuance page. No page may be framed.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+const PERMISSIONS_POLICY: HeaderValue = HeaderValue::from_static(
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=(), publickey-credentials-get=()",
+);
+/// One year.
+const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+const ALWAYS: [(HeaderName, HeaderValue); 7] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        PERMISSIONS_POLICY,
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// What the headers depend on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SecurityHeaders {
+    /// Whether browsers come over TLS.
+    pub(super) https: bool,
+}
+
+/// The middleware. A `Cache-Control` that an answer brings along stays; all others are not stored anywhere.
+pub(super) async fn security_headers(
+    State(settings): State<SecurityHeaders>,
+    mut response: Response,
+) -> Response {
+    add(response.headers_mut(), settings);
+    response
+}
+
+fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
+    for (name, value) in ALWAYS {
+        headers.insert(name, value);
+    }
+    if settings.https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY);
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
