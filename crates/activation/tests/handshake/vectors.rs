@@ -15,6 +15,7 @@ use warifu_activation::{
     ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, Algorithm, Binding, Parameters, Randomness,
     SUITE_ID,
     client::{Registration, Started},
+    messages::StartRequest,
     server::Setup,
 };
 
@@ -47,21 +48,91 @@ fn expand(key: &[u8], info: &[u8], length: usize) -> Vec<u8> {
     bytes
 }
 
-fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str) -> Value {
-    let [service, user, issuance, token] = [
-        "demo-bank",
-        "k7m2-9xqa-4t",
-        "0123456789abcdef0123456789abcdef",
-        "token-0001",
-    ];
-    let parameters = Parameters::new(algorithm, digits, step_s).unwrap();
+/// The key schedule once more, from what went over the wire and OPAQUE's session key, as docs/protocol.md §5 tells it.
+struct Schedule {
+    parameters: Vec<u8>,
+    client_identity: Vec<u8>,
+    server_identity: Vec<u8>,
+    credential_identifier: Vec<u8>,
+    transcript: Vec<u8>,
+    seed: Vec<u8>,
+    device_key: Vec<u8>,
+    confirmation_key: Vec<u8>,
+    confirmation: Vec<u8>,
+}
+
+fn schedule(binding: &Binding, token_id: &str, opaque: [&[u8]; 3], session_key: &[u8]) -> Schedule {
+    let algorithm = binding.parameters.algorithm();
+    let number = match algorithm {
+        Algorithm::Sha1 => 1,
+        Algorithm::Sha256 => 2,
+        Algorithm::Sha512 => 3,
+    };
+    let step_s = binding.parameters.step_s().to_be_bytes();
+    let parameters = [&[number, binding.parameters.digits()], step_s.as_slice()].concat();
+    let [service, user, issuance] = [
+        &binding.service_id,
+        &binding.token_user_id,
+        &binding.issuance_id,
+    ]
+    .map(|id| id.as_str().as_bytes());
+    let client_identity = lp(&[service, user, issuance, &parameters]);
+    let server_identity = lp(&[service, SUITE_ID.as_bytes()]);
+    let [ke1, ke2, ke3] = opaque;
+    let identities = lp(&[&client_identity, &server_identity]);
+    let transcript = Sha256::digest(lp(&[ke1, ke2, ke3, &identities])).to_vec();
+    let seed_fields = lp(&[b"warifu/1 seed", service, user, issuance, &parameters]);
+    let seed = expand(
+        session_key,
+        &[seed_fields, transcript.clone()].concat(),
+        algorithm.seed_bytes(),
+    );
+    let labelled =
+        |label: &[u8]| expand(session_key, &[&lp(&[label]), &transcript[..]].concat(), 32);
+    let confirmation_key = labelled(b"warifu/1 confirm");
+    let device_key = labelled(b"warifu/1 device");
+    let confirmation = Hmac::<Sha256>::new_from_slice(&confirmation_key)
+        .unwrap()
+        .chain_update(b"fin")
+        .chain_update(lp(&[token_id.as_bytes()]))
+        .chain_update(&transcript)
+        .finalize()
+        .into_bytes()
+        .to_vec();
+    Schedule {
+        parameters,
+        client_identity,
+        server_identity,
+        credential_identifier: lp(&[service, user]),
+        transcript,
+        seed,
+        device_key,
+        confirmation_key,
+        confirmation,
+    }
+}
+
+/// What the same start gets when the ids do not exist.
+fn decoy(setup: &Setup, start: &StartRequest, parameters: Parameters) -> Vec<u8> {
     let binding = Binding {
-        service_id: id(service),
-        token_user_id: id(user),
-        issuance_id: id(issuance),
+        service_id: start.service_id.clone(),
+        token_user_id: start.token_user_id.clone(),
+        issuance_id: setup.public_issuance_id(&start.service_id, &start.token_user_id, None),
         parameters,
     };
-    let [for_setup, for_page, for_app, for_answer] = [0x00, 0x20, 0x40, 0x60].map(counting);
+    let randomness = setup.decoy_randomness(start);
+    let (_, response) = setup
+        .start(None, binding, start, SERVER_TIME_MS, randomness)
+        .unwrap();
+    response.encode()
+}
+
+/// 32 bytes each for the setup, the page, the app and the server's answer.
+const RANDOMNESS: [u8; 4] = [0x00, 0x20, 0x40, 0x60];
+
+fn vector(name: &str, binding: &Binding, typed: &str) -> Value {
+    let token_id = "token-0001";
+    let [for_setup, for_page, for_app, for_answer] = RANDOMNESS.map(counting);
 
     let setup = Setup::generate(Randomness::new(for_setup));
     let page = Registration::start(&password(typed), Randomness::new(for_page)).unwrap();
@@ -70,8 +141,8 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
         .finish(&password(typed), &registration_response)
         .unwrap();
     let app = Started::new(
-        id(service),
-        id(user),
+        binding.service_id.clone(),
+        binding.token_user_id.clone(),
         &password(typed),
         Randomness::new(for_app),
     )
@@ -80,7 +151,7 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
     let (attempt, start_response) = setup
         .start(
             Some(&record.record),
-            binding,
+            binding.clone(),
             &start,
             SERVER_TIME_MS,
             Randomness::new(for_answer),
@@ -89,73 +160,30 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
     let pending = app.finish(&password(typed), &start_response).unwrap();
     let finish = pending.request();
     let agreed = attempt.finish(&finish).unwrap();
-    let last = agreed.confirm(id(token));
+    let last = agreed.confirm(id(token_id));
     let activated = pending.confirm(&last).unwrap();
-    let decoy_issuance_id = setup.public_issuance_id(&id(service), &id(user), None);
-    let (_, decoy) = setup
-        .start(
-            None,
-            Binding {
-                service_id: id(service),
-                token_user_id: id(user),
-                issuance_id: decoy_issuance_id,
-                parameters,
-            },
-            &start,
-            SERVER_TIME_MS,
-            setup.decoy_randomness(&start),
-        )
-        .unwrap();
-
-    // The key schedule once more, from what went over the wire and the session key in the server's state.
-    let number = match algorithm {
-        Algorithm::Sha1 => 1,
-        Algorithm::Sha256 => 2,
-        Algorithm::Sha512 => 3,
-    };
-    let parameter_bytes = [&[number, digits], step_s.to_be_bytes().as_slice()].concat();
-    let [service, user, issuance] = [service, user, issuance].map(str::as_bytes);
-    let client_identity = lp(&[service, user, issuance, &parameter_bytes]);
-    let server_identity = lp(&[service, SUITE_ID.as_bytes()]);
-    let transcript = Sha256::digest(lp(&[
+    let attempt_state = attempt.to_bytes();
+    let session_key = &attempt_state[attempt_state.len() - 64..attempt_state.len() - 32];
+    let opaque: [&[u8]; 3] = [
         start.ke1.as_bytes(),
         start_response.ke2.as_bytes(),
         finish.ke3.as_bytes(),
-        &lp(&[&client_identity, &server_identity]),
-    ]));
-    let attempt_state = attempt.to_bytes();
-    let session_key = &attempt_state[attempt_state.len() - 64..attempt_state.len() - 32];
-    let seed_info = [
-        lp(&[b"warifu/1 seed", service, user, issuance, &parameter_bytes]),
-        transcript.to_vec(),
-    ]
-    .concat();
-    let seed = expand(session_key, &seed_info, algorithm.seed_bytes());
-    let labelled =
-        |label: &[u8]| expand(session_key, &[&lp(&[label]), &transcript[..]].concat(), 32);
-    let confirmation_key = labelled(b"warifu/1 confirm");
-    let device_key = labelled(b"warifu/1 device");
-    let confirmation = Hmac::<Sha256>::new_from_slice(&confirmation_key)
-        .unwrap()
-        .chain_update(b"fin")
-        .chain_update(lp(&[token.as_bytes()]))
-        .chain_update(transcript)
-        .finalize()
-        .into_bytes();
-    assert_eq!(seed, activated.seed.expose());
-    assert_eq!(seed, agreed.seed().expose());
-    assert_eq!(device_key, activated.device_key.expose());
-    assert_eq!(confirmation[..], last.confirmation);
+    ];
+    let again = schedule(binding, token_id, opaque, session_key);
+    assert_eq!(again.seed, activated.seed.expose());
+    assert_eq!(again.seed, agreed.seed().expose());
+    assert_eq!(again.device_key, activated.device_key.expose());
+    assert_eq!(again.confirmation, last.confirmation);
 
     json!({
         "inputs": {
-            "service_id": str::from_utf8(service).unwrap(),
-            "token_user_id": str::from_utf8(user).unwrap(),
-            "issuance_id": str::from_utf8(issuance).unwrap(),
-            "token_id": token,
+            "service_id": binding.service_id.as_str(),
+            "token_user_id": binding.token_user_id.as_str(),
+            "issuance_id": binding.issuance_id.as_str(),
+            "token_id": token_id,
             "algorithm": name,
-            "digits": digits,
-            "step_s": step_s,
+            "digits": binding.parameters.digits(),
+            "step_s": binding.parameters.step_s(),
             "activation_password": typed,
             "server_time_ms": SERVER_TIME_MS,
             "setup_randomness": hex(&for_setup),
@@ -164,10 +192,10 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
             "answer_randomness": hex(&for_answer),
         },
         "identities": {
-            "parameters": hex(&parameter_bytes),
-            "client_identity": hex(&client_identity),
-            "server_identity": hex(&server_identity),
-            "credential_identifier": hex(&lp(&[service, user])),
+            "parameters": hex(&again.parameters),
+            "client_identity": hex(&again.client_identity),
+            "server_identity": hex(&again.server_identity),
+            "credential_identifier": hex(&again.credential_identifier),
         },
         "messages": {
             "registration_request": hex(&page.request().encode()),
@@ -177,7 +205,7 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
             "start_response": hex(&start_response.encode()),
             "finish_request": hex(&finish.encode()),
             "finish_response": hex(&last.encode()),
-            "decoy_start_response": hex(&decoy.encode()),
+            "decoy_start_response": hex(&decoy(&setup, &start, binding.parameters)),
         },
         "opaque": {
             "registration_request": hex(page.request().blinded.as_bytes()),
@@ -189,11 +217,11 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
             "session_key": hex(session_key),
         },
         "keys": {
-            "transcript_hash": hex(&transcript),
-            "seed": hex(&seed),
-            "device_key": hex(&device_key),
-            "confirmation_key": hex(&confirmation_key),
-            "confirmation": hex(&confirmation),
+            "transcript_hash": hex(&again.transcript),
+            "seed": hex(&again.seed),
+            "device_key": hex(&again.device_key),
+            "confirmation_key": hex(&again.confirmation_key),
+            "confirmation": hex(&again.confirmation),
         },
         "states": {
             "setup": hex(&setup.to_bytes()),
@@ -208,6 +236,12 @@ fn vector(algorithm: Algorithm, name: &str, digits: u8, step_s: u32, typed: &str
 #[test]
 fn the_published_vectors_are_what_both_halves_make() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/activation-1.json");
+    let binding = |algorithm, digits, step_s| Binding {
+        service_id: id("demo-bank"),
+        token_user_id: id("k7m2-9xqa-4t"),
+        issuance_id: id("0123456789abcdef0123456789abcdef"),
+        parameters: Parameters::new(algorithm, digits, step_s).unwrap(),
+    };
     let vectors = json!({
         "suite": SUITE_ID,
         "argon2id": {
@@ -216,9 +250,9 @@ fn the_published_vectors_are_what_both_halves_make() {
             "lanes": ARGON2_LANES,
         },
         "vectors": [
-            vector(Algorithm::Sha256, "SHA256", 6, 60, "402816"),
-            vector(Algorithm::Sha512, "SHA512", 8, 30, "93751426"),
-            vector(Algorithm::Sha1, "SHA1", 6, 60, "2580"),
+            vector("SHA256", &binding(Algorithm::Sha256, 6, 60), "402816"),
+            vector("SHA512", &binding(Algorithm::Sha512, 8, 30), "93751426"),
+            vector("SHA1", &binding(Algorithm::Sha1, 6, 60), "2580"),
         ],
     });
     if std::env::var_os("WARIFU_WRITE_VECTORS").is_some() {
