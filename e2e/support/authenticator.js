@@ -19,8 +19,7 @@ export class Authenticator {
    * @param {{ input?: string, ahead_s?: number }} [options]
    */
   command(args, { input = '', ahead_s = this.ahead_s } = {}) {
-    const [program, all] = withClock(ahead_s, warifu(), ['authenticator', '--home', this.home, ...args]);
-    return run(program, all, input);
+    return run(warifu(), ['authenticator', '--home', this.home, ...args], { input, env: withClock(ahead_s) });
   }
 
   /**

@@ -130,7 +130,7 @@ export class Cluster {
       ${people.join('')}
     `;
     const args = ['provision', '-', '--config', this.file('node-1.toml')];
-    const { status, stderr } = await run(warifu(), args, plan);
+    const { status, stderr } = await run(warifu(), args, { input: plan });
     if (status !== 0) throw new Error(`warifu provision: ${stderr}`);
   }
 

@@ -34,8 +34,8 @@ export class Demo {
   /** @param {number} ahead_s how far the service's clock is ahead */
   async run(ahead_s) {
     const data = path.join(this.folder, 'data');
-    const [program, args] = withClock(ahead_s, warifu(), ['demo', '--data', data, '--port', String(this.port)]);
-    this.program = new Program(program, args, { log: path.join(this.folder, 'demo.log') });
+    const args = ['demo', '--data', data, '--port', String(this.port)];
+    this.program = new Program(warifu(), args, { log: path.join(this.folder, 'demo.log'), env: withClock(ahead_s) });
     const file = path.join(data, 'demo.json');
     await this.program.until(async () => existsSync(file) && (await answers(`http://127.0.0.1:${this.port}/`)));
     const facts = JSON.parse(readFileSync(file, 'utf8'));

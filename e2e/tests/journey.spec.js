@@ -11,6 +11,9 @@ import {
   signOut,
 } from '../support/journey.js';
 
+/** Longer than the pause between two requests for the same mail. */
+const A_WHILE_S = 120;
+
 test('a master asks for a token, sets up the app, enters the code and is signed in', async ({ page, demo, labels, phone }) => {
   const master = demo.user('master');
   const app = phone();
@@ -66,6 +69,11 @@ test('a user who waits may have the mail sent again, and may start over', async 
   await expectTitle(page, labels.waiting.title);
   const first = await demo.mails.ids(mail);
 
+  await test.step('not at once', async () => {
+    await page.getByRole('button', { name: labels.waiting.sendAgain }).click();
+    await expect(page.getByRole('alert')).toContainText(labels.refusals.tooManyRequests);
+  });
+  await demo.restart({ ahead_s: A_WHILE_S });
   await page.getByRole('button', { name: labels.waiting.sendAgain }).click();
   await expectTitle(page, labels.waiting.title);
   await expect.poll(async () => (await demo.mails.all()).filter((mail) => mail.text.includes(first.userId)).length).toBe(2);
@@ -87,6 +95,7 @@ test('a user who waits may have the mail sent again, and may start over', async 
     await expectTitle(page, labels.waiting.title);
     const { serviceId, userId } = await demo.mails.ids(mail, [first.userId]);
     const app = phone();
+    app.ahead_s = A_WHILE_S;
     expect((await app.add({ server: demo.url, serviceId, userId, activationPassword })).status).toBe(0);
     await expectTitle(page, labels.waiting.activated);
     await page.getByRole('main').getByRole('link', { name: labels.waiting.toVerification }).click();
@@ -137,5 +146,10 @@ test('what the demo keeps is there after a restart', async ({ page, demo, labels
   const app = phone();
   await enrol(page, labels, demo, user, app);
   await demo.restart();
+  await test.step('the session', async () => {
+    await page.goto(demo.url);
+    await expectTitle(page, labels.top.title);
+    await signOut(page, labels);
+  });
   await signInWithCode(page, labels, demo.url, user, app);
 });

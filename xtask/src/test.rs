@@ -112,7 +112,7 @@ const FONTS: Package = everywhere("fonts-noto-cjk", || dpkg_has("fonts-noto-cjk"
 const AIOSMTPD: Package = everywhere("python3-aiosmtpd", || dpkg_has("python3-aiosmtpd"));
 const OPENSSL: Package = everywhere("openssl", || which("openssl").is_some());
 /// Shows a program another time: the wait after a revocation is half a day at most.
-const FAKETIME: Package = everywhere("faketime", || which("faketime").is_some());
+const FAKETIME: Package = everywhere("libfaketime", || dpkg_has("libfaketime"));
 
 const RUSTC_WEB: Package = where_offered("rustc-web", || dpkg_has("rustc-web"));
 const CARGO_WEB: Package = where_offered("cargo-web", || dpkg_has("cargo-web"));
