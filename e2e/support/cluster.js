@@ -157,5 +157,7 @@ async function newDatabase() {
   if (status !== 0) throw new Error(`psql: ${stderr}`);
   const address = new URL(server);
   address.pathname = `/${name}`;
+  // On loopback, and the cluster of the tests has no certificate.
+  address.searchParams.set('sslmode', 'disable');
   return address.href;
 }

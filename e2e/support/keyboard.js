@@ -20,11 +20,13 @@ export async function tabTo(page, target) {
   await expect(target).toBeEnabled();
   for (let stop = 0; stop < STOPS_MAX; stop += 1) {
     if (await target.evaluate((element) => element === document.activeElement)) {
-      const shown = await target.evaluate((element) => {
-        const style = getComputedStyle(element);
-        const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
-        return outlined || style.boxShadow !== 'none';
-      });
+      // A link that fills its frame shows its focus on the frame.
+      const shown = await target.evaluate((element) =>
+        [element, element.parentElement].some((shows) => {
+          const { outlineStyle, outlineWidth } = getComputedStyle(shows ?? element);
+          return outlineStyle !== 'none' && parseFloat(outlineWidth) > 0;
+        }),
+      );
       expect(shown, `${target} shows its focus`).toBe(true);
       return;
     }
