@@ -9,7 +9,7 @@ use warifu_core::revocation::{reopens_at, revoke};
 use warifu_core::suspension::release;
 use warifu_core::throttle::FREE_PER_USER;
 use warifu_core::time::UnixMillis;
-use warifu_core::token::Token;
+use warifu_core::token::{Standing, Token};
 use warifu_core::user::{Actor, User};
 use warifu_store::Tx;
 
@@ -31,6 +31,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// Whether a user whose token stands so is in the task's list.
+    const fn concerns(self, standing: Standing) -> bool {
+        match self {
+            Self::Release => matches!(standing, Standing::Suspended),
+            Self::Revoke => !matches!(standing, Standing::Revoked),
+        }
+    }
+
     const fn action(self) -> Action {
         match self {
             Self::Release => Action::Release,
@@ -58,7 +66,8 @@ pub struct Outcome {
 }
 
 impl App {
-    /// The users of the session's contract, each with whether `task` can be done for it.
+    /// The users of the session's contract whom `task` is about, each with whether this manager may do it: for a release the
+    /// suspended ones, for a revocation those with a token that lives.
     ///
     /// # Errors
     /// [`Refusal::NotPermitted`] for general users.
@@ -72,7 +81,11 @@ impl App {
             .users_with_tokens(&session.user.contract_id)
             .await?;
         let policy = &session.service.policy;
-        let listed = users.into_iter().map(|(user, found)| {
+        let concerned = users.into_iter().filter(|(_, found)| match found {
+            Some((token, _)) => task.concerns(token.state.standing()),
+            None => false,
+        });
+        let listed = concerned.map(|(user, found)| {
             let token = found.as_ref().map(|(token, _)| token.clone());
             let hindrance = match task {
                 Task::Release => release(&actor, &user, found, policy).err(),
