@@ -1,4 +1,5 @@
 // J0 to J4: from no token to signed in, and what refuses on the way.
+import { en, ja } from '../support/labels.js';
 import { expect, test } from '../support/test.js';
 import {
   ACTIVATION_PASSWORD,
@@ -72,6 +73,13 @@ test('a user who waits may have the mail sent again, and may start over', async 
   await test.step('not at once', async () => {
     await page.getByRole('button', { name: labels.waiting.sendAgain }).click();
     await expect(page.getByRole('alert')).toContainText(labels.refusals.tooManyRequests);
+  });
+  await test.step('and the refusal leads on to the other language, and back', async () => {
+    const other = labels === ja ? en : ja;
+    await page.getByRole('link', { name: labels.otherLanguage }).click();
+    await expectTitle(page, other.waiting.title);
+    await page.getByRole('link', { name: other.otherLanguage }).click();
+    await expectTitle(page, labels.waiting.title);
   });
   await demo.restart({ ahead_s: A_WHILE_S });
   await page.getByRole('button', { name: labels.waiting.sendAgain }).click();

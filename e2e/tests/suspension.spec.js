@@ -19,6 +19,7 @@ test('five wrong codes suspend a master, and an administrator releases', async (
   await test.step('the administrator releases', async () => {
     await enrol(administratorsPage, labels, demo, administrator, phone());
     await openTask(administratorsPage, labels, labels.manage.release);
+    await expect(administratorsPage.getByRole('rowheader'), 'the list has the suspended users only').toHaveCount(1);
 
     await carryOut(administratorsPage, labels, {
       actor: administrator,

@@ -193,7 +193,7 @@ impl Visitor {
     pub(super) fn frame(&self) -> Frame {
         Frame {
             text: self.text,
-            path: self.path.clone(),
+            path: page_of(&self.path).to_owned(),
             service_name: service_name(&self.service, self.language()),
             brand_href: None,
             help_desk: self.service.help_desk.clone(),
@@ -531,4 +531,13 @@ fn bare_fault(failure: &Failure, origin: &Origin) -> Response {
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from(AGAIN_AFTER_S));
     response
+}
+
+/// The address to read a page again at, where the page may answer a form that only takes writes.
+fn page_of(address: &str) -> &str {
+    match address {
+        path::WAITING_SEND_AGAIN | path::WAITING_START_OVER => path::WAITING,
+        path::SIGN_OUT => path::TOP,
+        other => other,
+    }
 }
