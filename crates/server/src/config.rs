@@ -8,6 +8,7 @@
 
 mod check;
 mod loading;
+mod reading;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -63,7 +64,7 @@ impl PublicUrl {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let rule = "must be https://HOST[:PORT], or http:// with localhost, 127.0.0.1 or [::1]";
         let trimmed = text.strip_suffix('/').unwrap_or(text);
-        let uri: axum::http::Uri = trimmed.parse().map_err(|_| rule)?;
+        let uri: http::Uri = trimmed.parse().map_err(|_| rule)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(rule);
         };
