@@ -13,7 +13,7 @@ use crate::mail::Mailer;
 /// that died, and for clocks that jump.
 const MAIL_REST_MAX: Duration = Duration::from_secs(15);
 /// The rest between two runs of the housekeeping.
-const HOUSE_REST: Duration = Duration::from_secs(60);
+const HOUSE_REST: Duration = Duration::from_mins(1);
 /// The rest after the database failed.
 const FAILURE_REST: Duration = Duration::from_secs(5);
 

@@ -53,7 +53,7 @@ enum Command {
     Authenticator(authenticator::AuthenticatorArgs),
     /// Write a completion script for a shell to standard output
     ///
-    /// For example: warifu completions bash > /etc/bash_completion.d/warifu
+    /// Where it belongs, the documentation of the shell says; for bash, a file in its folder of completions.
     Completions {
         /// The shell
         shell: Shell,
@@ -116,7 +116,7 @@ struct ConfigArgs {
     /// The address under which browsers and apps reach the server
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// The path of an SQLite file, or postgres://USER@HOST/NAME (a password belongs into the file or the environment)
+    /// The path of an SQLite file, or the address of a PostgreSQL database (a password belongs into the file or the environment)
     #[arg(long, value_name = "PATH|URL")]
     database: Option<String>,
     /// The file with the root key

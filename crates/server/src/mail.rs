@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 pub use eml::Eml;
 pub use message::is_mailbox;
-pub use smtp::{SEND_TIMEOUT, Smtp};
+pub use smtp::Smtp;
 
 /// One mail, ready to go.
 ///
@@ -215,10 +215,6 @@ pub enum MailConfigError {
 }
 
 /// Sends mails one way.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for the whole process"
-)]
 pub enum Mailer {
     /// To a mail server.
     Smtp(Smtp),

@@ -80,6 +80,24 @@ fn encoded(parameters: &Parameters) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Whether keys were made for this database already.
+///
+/// # Errors
+/// [`Failure::Store`].
+pub async fn is_installed(store: &Store) -> Result<bool, Failure> {
+    Ok(store.read().await?.installation_value(KEK).await?.is_some())
+}
+
+/// Proves that `root` is the root key of a database that has keys, and changes nothing.
+///
+/// # Errors
+/// [`Failure::Vault`] when it is not (R66); [`Failure::Store`].
+pub async fn prove(store: &Store, root: &Root) -> Result<(), Failure> {
+    let mut tx = store.read().await?;
+    let vault = Vault::open_with(root, &value(&mut tx, KEK).await?)?;
+    Ok(vault.check_canary(&Sealed::from_stored(value(&mut tx, CANARY).await?))?)
+}
+
 /// The root key of an installation: read from its file; made, with mode 0400, only beside a database that is empty.
 ///
 /// # Errors

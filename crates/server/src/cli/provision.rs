@@ -266,7 +266,7 @@ fn lay_over(table: &mut toml::Table, changes: toml::Table) {
     for (name, change) in changes {
         match (table.get_mut(&name), change) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(change)) => {
-                lay_over(inner, change)
+                lay_over(inner, change);
             }
             (_, change) => {
                 table.insert(name, change);

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use warifu_store::{DatabaseConfig, Store};
+use warifu_store::{DatabaseConfig, Store, StoreError};
+use warifu_vault::Root;
 
 use super::Config;
+use crate::app::{Failure, keys};
 use crate::mail::Mailer;
 
 /// Whether the mail server is contacted.
@@ -52,52 +54,96 @@ pub async fn check(config: &Config, mail: MailCheck) -> Vec<CheckLine> {
             "no trusted_proxies: behind a proxy, all visitors will look like one to the limits on sign-in",
         ));
     }
-    lines.push(match warifu_vault::Root::load(&config.root_key) {
-        Ok(_) => CheckLine::sound(format!("root key: {}", config.root_key.display())),
-        Err(error) => CheckLine::broken(error.to_string()),
-    });
-    lines.push(check_database(&config.database).await);
+    lines.extend(check_data(config).await);
     lines.push(check_mail(config, mail).await);
     lines
 }
 
-async fn check_database(database: &DatabaseConfig) -> CheckLine {
+/// The database, and whether the root key is the one of its data.
+async fn check_data(config: &Config) -> [CheckLine; 2] {
+    let (database, data) = check_database(&config.database).await;
+    [database, check_root_key(&config.root_key, data).await]
+}
+
+/// What is known of the data, for the root key's sake.
+enum Data {
+    /// There is none yet: a start would make the root key too.
+    None,
+    /// Keys were made for it.
+    Keyed(Store),
+    /// It could not be looked at.
+    Unknown,
+}
+
+async fn check_database(database: &DatabaseConfig) -> (CheckLine, Data) {
     let name = match database {
         DatabaseConfig::Sqlite { path } => {
             // Opening would make the file.
             if !path.exists() {
-                return check_missing_file(path);
+                return (check_missing(path, "database: SQLite,"), Data::None);
             }
             format!("database: SQLite, {}", path.display())
         }
         DatabaseConfig::Postgres(_) => "database: PostgreSQL".to_owned(),
     };
-    let looked = async {
-        let store = Store::open(database).await?;
-        store.ping().await?;
-        store.check_schema().await
-    };
-    match looked.await {
-        Ok(()) => CheckLine::sound(format!("{name}, schema up to date")),
-        Err(warifu_store::StoreError::SchemaBehind { found, known }) => CheckLine::sound(format!(
-            "{name}, schema at {found}: will be brought to {known} at start"
-        )),
-        Err(error) => CheckLine::broken(format!("{name}: {error}")),
+    match look_into(database).await {
+        Ok((state, data)) => (CheckLine::sound(format!("{name}, {state}")), data),
+        Err(failure) => (
+            CheckLine::broken(format!("{name}: {failure}")),
+            Data::Unknown,
+        ),
     }
 }
 
-fn check_missing_file(path: &Path) -> CheckLine {
+async fn look_into(database: &DatabaseConfig) -> Result<(String, Data), Failure> {
+    let store = Store::open(database).await?;
+    let state = match store.check_schema().await {
+        Ok(()) => "schema up to date".to_owned(),
+        Err(StoreError::SchemaBehind { found: 0, .. }) => {
+            return Ok(("empty".to_owned(), Data::None));
+        }
+        Err(StoreError::SchemaBehind { found, known }) => {
+            format!("schema at {found}: will be brought to {known} at start")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let data = if keys::is_installed(&store).await? {
+        Data::Keyed(store)
+    } else {
+        Data::None
+    };
+    Ok((state, data))
+}
+
+async fn check_root_key(path: &Path, data: Data) -> CheckLine {
+    if matches!(data, Data::None) && !path.exists() {
+        return check_missing(path, "root key:");
+    }
+    let proved = async {
+        let root = Root::load(path)?;
+        match &data {
+            Data::Keyed(store) => keys::prove(store, &root).await,
+            Data::None | Data::Unknown => Ok(()),
+        }
+    };
+    match (proved.await, &data) {
+        (Ok(()), Data::Keyed(_)) => {
+            CheckLine::sound(format!("root key: {}, opens the data", path.display()))
+        }
+        (Ok(()), _) => CheckLine::sound(format!("root key: {}", path.display())),
+        (Err(failure), _) => CheckLine::broken(format!("root key: {failure}")),
+    }
+}
+
+fn check_missing(path: &Path, what: &str) -> CheckLine {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     if folder.is_dir() {
-        CheckLine::sound(format!(
-            "database: SQLite, {} will be made at start",
-            path.display()
-        ))
+        CheckLine::sound(format!("{what} {} will be made at start", path.display()))
     } else {
-        CheckLine::broken(format!("database: there is no folder {}", folder.display()))
+        CheckLine::broken(format!("{what} there is no folder {}", folder.display()))
     }
 }
 

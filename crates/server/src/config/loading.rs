@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::settings::{self, ENVIRONMENT_PREFIX, Kind, OTHER_VARIABLES, SETTINGS, Setting};
 use super::Config;
+use super::settings::{self, ENVIRONMENT_PREFIX, Kind, OTHER_VARIABLES, SETTINGS, Setting};
 
 /// The longest configuration file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;

@@ -32,7 +32,11 @@ impl Case {
     fn new(file: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("warifu.toml"), file).unwrap();
-        Self { dir, environment: Vec::new(), flags: Vec::new() }
+        Self {
+            dir,
+            environment: Vec::new(),
+            flags: Vec::new(),
+        }
     }
 
     fn variable(mut self, name: &str, value: &str) -> Self {
@@ -51,15 +55,23 @@ impl Case {
 
     fn load(&self) -> Result<Loaded, Problems> {
         let file = self.path("warifu.toml");
-        load(&Inputs { file: Some(&file), environment: self.environment.clone(), flags: self.flags.clone() })
+        load(&Inputs {
+            file: Some(&file),
+            environment: self.environment.clone(),
+            flags: self.flags.clone(),
+        })
     }
 
     fn config(&self) -> Config {
-        self.load().unwrap_or_else(|problems| panic!("{problems}")).config
+        self.load()
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .config
     }
 
     fn problems(&self) -> Vec<String> {
-        let Err(Problems(problems)) = self.load() else { panic!("the configuration was taken") };
+        let Err(Problems(problems)) = self.load() else {
+            panic!("the configuration was taken")
+        };
         problems.iter().map(ToString::to_string).collect()
     }
 
@@ -92,11 +104,19 @@ fn an_unknown_setting_is_refused_with_the_nearest_one() {
         ("publik_url = \"https://x.example\"", "`public_url`"),
     ] {
         let problem = Case::new(&format!("{line}\n{ENOUGH}")).problem();
-        assert!(problem.contains("is no setting") && problem.contains(near), "{problem}");
+        assert!(
+            problem.contains("is no setting") && problem.contains(near),
+            "{problem}"
+        );
     }
     let problem = Case::new(&format!("{ENOUGH}\nuser = \"x\"")).problem();
-    assert!(problem.contains("`mail.smtp.user`") && problem.contains("`mail.smtp.username`"), "{problem}");
-    let problem = Case::new(ENOUGH).variable("WARIFU_MAIL_SMTP_HOSTT", "x").problem();
+    assert!(
+        problem.contains("`mail.smtp.user`") && problem.contains("`mail.smtp.username`"),
+        "{problem}"
+    );
+    let problem = Case::new(ENOUGH)
+        .variable("WARIFU_MAIL_SMTP_HOSTT", "x")
+        .problem();
     assert!(problem.contains("`WARIFU_MAIL_SMTP_HOST`"), "{problem}");
     let problem = Case::new(&format!("zzz = 1\n{ENOUGH}")).problem();
     assert!(!problem.contains("did you mean"), "{problem}");
@@ -114,8 +134,17 @@ fn variables_of_others_are_left_alone() {
 
 #[test]
 fn all_problems_are_said_at_once() {
-    let problems = Case::new("listen = 8080\n[log]\nlevel = \"loud\"\n[mail]\nfrom = \"nobody\"").problems().join("\n");
-    for expected in ["`listen` must be a text", "`log.level`", "`mail.from`", "`root_key` is not set", "`database.url` is not set", "`mail.smtp.host` is not set"] {
+    let problems = Case::new("listen = 8080\n[log]\nlevel = \"loud\"\n[mail]\nfrom = \"nobody\"")
+        .problems()
+        .join("\n");
+    for expected in [
+        "`listen` must be a text",
+        "`log.level`",
+        "`mail.from`",
+        "`root_key` is not set",
+        "`database.url` is not set",
+        "`mail.smtp.host` is not set",
+    ] {
         assert!(problems.contains(expected), "{expected}: {problems}");
     }
 }
@@ -125,9 +154,13 @@ fn paths_in_the_file_are_meant_from_its_own_folder() {
     let case = Case::new(ENOUGH);
     let config = case.config();
     assert_eq!(config.root_key, case.path("root.key"));
-    let DatabaseConfig::Sqlite { path } = config.database else { panic!("not SQLite") };
+    let DatabaseConfig::Sqlite { path } = config.database else {
+        panic!("not SQLite")
+    };
     assert_eq!(path, case.path("warifu.db"));
-    let config = Case::new(ENOUGH).variable("WARIFU_ROOT_KEY", "root.key").config();
+    let config = Case::new(ENOUGH)
+        .variable("WARIFU_ROOT_KEY", "root.key")
+        .config();
     assert_eq!(config.root_key, PathBuf::from("root.key"));
 }
 
@@ -135,15 +168,29 @@ fn paths_in_the_file_are_meant_from_its_own_folder() {
 fn r24_no_secret_is_printed_or_repeated_in_a_problem() {
     let secret = "canary-7f3a";
     let with_secrets = ENOUGH
-        .replace("warifu.db", &format!("postgres://warifu:{secret}@db.example/warifu?sslpassword={secret}"))
-        .replace("[mail.smtp]", &format!("[mail.smtp]\nusername = \"otp\"\npassword = \"{secret}\""));
+        .replace(
+            "warifu.db",
+            &format!("postgres://warifu:{secret}@db.example/warifu?sslpassword={secret}"),
+        )
+        .replace(
+            "[mail.smtp]",
+            &format!("[mail.smtp]\nusername = \"otp\"\npassword = \"{secret}\""),
+        );
     let loaded = Case::new(&with_secrets).load();
-    let printed = loaded.unwrap_or_else(|problems| panic!("{problems}")).printed();
+    let printed = loaded
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .printed();
     assert!(!printed.contains(secret), "{printed}");
-    assert!(printed.contains("# mail.smtp.password is set and not shown") && printed.contains("warifu:hidden@db.example"));
+    assert!(
+        printed.contains("# mail.smtp.password is set and not shown")
+            && printed.contains("warifu:hidden@db.example")
+    );
 
     let unreadable = with_secrets.replace(&format!("\"{secret}\""), &format!("\"{secret}"));
-    let wrong_type = with_secrets.replace(&format!("password = \"{secret}\""), &format!("password = [\"{secret}\"]"));
+    let wrong_type = with_secrets.replace(
+        &format!("password = \"{secret}\""),
+        &format!("password = [\"{secret}\"]"),
+    );
     for text in [unreadable, wrong_type] {
         let problems = Case::new(&text).problems().join("\n");
         assert!(!problems.contains(secret), "{problems}");
@@ -152,12 +199,23 @@ fn r24_no_secret_is_printed_or_repeated_in_a_problem() {
 
 #[test]
 fn the_printed_configuration_is_a_configuration() {
-    let case = Case::new(&format!("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n{ENOUGH}"));
-    let printed = case.load().unwrap_or_else(|problems| panic!("{problems}")).printed();
+    let case = Case::new(&format!(
+        "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n{ENOUGH}"
+    ));
+    let printed = case
+        .load()
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .printed();
     let again = Case::new(&printed);
-    let without_sources =
-        |text: &str| text.lines().map(|line| line.split(" # ").next().unwrap().to_owned()).collect::<Vec<_>>();
-    let printed_again = again.load().unwrap_or_else(|problems| panic!("{problems}")).printed();
+    let without_sources = |text: &str| {
+        text.lines()
+            .map(|line| line.split(" # ").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let printed_again = again
+        .load()
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .printed();
     assert_eq!(without_sources(&printed), without_sources(&printed_again));
 }
 
@@ -165,9 +223,19 @@ fn the_printed_configuration_is_a_configuration() {
 fn a_password_in_a_flag_is_refused() {
     let case = Case::new(ENOUGH).flag("database.url", "postgres://warifu:hush@db.example/warifu");
     let problem = case.problem();
-    assert!(problem.contains("`database.url` (flag) holds a password") && !problem.contains("hush"), "{problem}");
-    Case::new(ENOUGH).flag("database.url", "postgres://warifu@db.example/warifu").config();
-    Case::new(ENOUGH).variable("WARIFU_DATABASE_URL", "postgres://warifu:hush@db.example/warifu").config();
+    assert!(
+        problem.contains("`database.url` (flag) holds a password") && !problem.contains("hush"),
+        "{problem}"
+    );
+    Case::new(ENOUGH)
+        .flag("database.url", "postgres://warifu@db.example/warifu")
+        .config();
+    Case::new(ENOUGH)
+        .variable(
+            "WARIFU_DATABASE_URL",
+            "postgres://warifu:hush@db.example/warifu",
+        )
+        .config();
 }
 
 #[test]
@@ -175,7 +243,10 @@ fn the_public_address_is_https_or_this_machine() {
     for (text, kept) in [
         ("https://otp.bank.example", "https://otp.bank.example"),
         ("https://OTP.bank.example/", "https://otp.bank.example"),
-        ("https://otp.bank.example:8443", "https://otp.bank.example:8443"),
+        (
+            "https://otp.bank.example:8443",
+            "https://otp.bank.example:8443",
+        ),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://localhost", "http://localhost"),
         ("http://[::1]:80", "http://[::1]:80"),
@@ -199,24 +270,50 @@ fn the_public_address_is_https_or_this_machine() {
 #[test]
 fn mails_go_in_clear_to_this_machine_only() {
     let smtp = |host: &str, security: &str| {
-        ENOUGH.replace("host = \"smtp.bank.example\"", &format!("host = \"{host}\"\nsecurity = \"{security}\""))
+        ENOUGH.replace(
+            "host = \"smtp.bank.example\"",
+            &format!("host = \"{host}\"\nsecurity = \"{security}\""),
+        )
     };
-    assert!(Case::new(&smtp("smtp.bank.example", "none")).problem().contains("on this machine"));
-    assert!(Case::new(&smtp("smtp.bank.example", "ssl")).problem().contains("`starttls`, `tls` or `none`"));
-    for (host, security, port) in
-        [("localhost", "none", 25), ("smtp.bank.example", "tls", 465), ("smtp.bank.example", "starttls", 587)]
-    {
-        let Route::Smtp(smtp) = Case::new(&smtp(host, security)).config().mail.route else { panic!("not SMTP") };
-        assert_eq!((smtp.host.as_str(), smtp.port, smtp.hello_name.as_str()), (host, port, "otp.bank.example"));
+    assert!(
+        Case::new(&smtp("smtp.bank.example", "none"))
+            .problem()
+            .contains("on this machine")
+    );
+    assert!(
+        Case::new(&smtp("smtp.bank.example", "ssl"))
+            .problem()
+            .contains("`starttls`, `tls` or `none`")
+    );
+    for (host, security, port) in [
+        ("localhost", "none", 25),
+        ("smtp.bank.example", "tls", 465),
+        ("smtp.bank.example", "starttls", 587),
+    ] {
+        let Route::Smtp(smtp) = Case::new(&smtp(host, security)).config().mail.route else {
+            panic!("not SMTP")
+        };
+        assert_eq!(
+            (smtp.host.as_str(), smtp.port, smtp.hello_name.as_str()),
+            (host, port, "otp.bank.example")
+        );
     }
 }
 
 #[test]
 fn the_mail_servers_password_may_be_in_a_file_of_its_own() {
-    let case = Case::new(&format!("{ENOUGH}username = \"otp\"\npassword_file = \"smtp-password\"\n"));
-    assert!(case.problems().iter().any(|problem| problem.contains("password_file")));
+    let case = Case::new(&format!(
+        "{ENOUGH}username = \"otp\"\npassword_file = \"smtp-password\"\n"
+    ));
+    assert!(
+        case.problems()
+            .iter()
+            .any(|problem| problem.contains("password_file"))
+    );
     fs::write(case.path("smtp-password"), "hush\n").unwrap();
-    let Route::Smtp(smtp) = case.config().mail.route else { panic!("not SMTP") };
+    let Route::Smtp(smtp) = case.config().mail.route else {
+        panic!("not SMTP")
+    };
     assert_eq!(smtp.credentials.unwrap().password.expose(), "hush");
     let both = case.variable("WARIFU_MAIL_SMTP_PASSWORD", "hush too");
     assert!(both.problem().contains("are both set"));
@@ -228,9 +325,13 @@ fn the_mail_servers_password_may_be_in_a_file_of_its_own() {
 fn numbers_and_networks_out_of_range_are_refused() {
     let problem = Case::new(&format!("{ENOUGH}\n[limits]\nrequest_timeout_s = 0")).problem();
     assert!(problem.contains("from 1 to 300"), "{problem}");
-    let problem = Case::new(ENOUGH).variable("WARIFU_TRUSTED_PROXIES", "10.0.0.0/8, proxy.example").problem();
+    let problem = Case::new(ENOUGH)
+        .variable("WARIFU_TRUSTED_PROXIES", "10.0.0.0/8, proxy.example")
+        .problem();
     assert!(problem.contains("`proxy.example` is neither"), "{problem}");
-    let config = Case::new(ENOUGH).variable("WARIFU_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1").config();
+    let config = Case::new(ENOUGH)
+        .variable("WARIFU_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1")
+        .config();
     assert!(!config.trusted_proxies.is_empty());
 }
 
@@ -243,11 +344,55 @@ fn every_limit_of_the_defaults_is_the_one_in_the_list_of_settings() {
 async fn a_check_says_what_is_broken_and_makes_nothing() {
     let case = Case::new(ENOUGH);
     let lines = check(&case.config(), MailCheck::Leave).await;
-    assert!(lines.iter().all(|line| line.sound), "nothing is there yet, and a start would make it: {lines:?}");
-    assert_eq!(fs::read_dir(case.dir.path()).unwrap().count(), 1, "only the configuration");
+    assert!(
+        lines.iter().all(|line| line.sound),
+        "nothing is there yet, and a start would make it: {lines:?}"
+    );
+    assert_eq!(
+        fs::read_dir(case.dir.path()).unwrap().count(),
+        1,
+        "only the configuration"
+    );
 
     fs::write(case.path("root.key"), [7; 32]).unwrap();
     let lines = check(&case.config(), MailCheck::Leave).await;
     let broken: Vec<_> = lines.iter().filter(|line| !line.sound).collect();
-    assert!(broken.len() == 1 && broken[0].found.contains("chmod 0400"), "{lines:?}");
+    assert!(
+        broken.len() == 1 && broken[0].found.contains("chmod 0400"),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn r66_a_check_finds_the_wrong_root_key() {
+    let case = Case::new(ENOUGH);
+    let config = case.config();
+    let app = crate::startup::open_app(&config, crate::clock::Clock::system()).await;
+    drop(app.unwrap_or_else(|error| panic!("{error}")));
+    let lines = check(&config, MailCheck::Leave).await;
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.found.ends_with("opens the data")),
+        "{lines:?}"
+    );
+
+    fs::remove_file(case.path("root.key")).unwrap();
+    let lines = check(&config, MailCheck::Leave).await;
+    assert!(
+        lines
+            .iter()
+            .any(|line| !line.sound && line.found.contains("there is no root key")),
+        "{lines:?}"
+    );
+
+    warifu_vault::Root::create(&case.path("root.key"), &mut crate::clock::system_rng())
+        .unwrap_or_else(|error| panic!("{error}"));
+    let lines = check(&config, MailCheck::Leave).await;
+    assert!(
+        lines
+            .iter()
+            .any(|line| !line.sound && line.found.contains("not the one this database")),
+        "{lines:?}"
+    );
 }

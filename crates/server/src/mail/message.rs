@@ -56,10 +56,11 @@ pub(super) fn build(mail: &OutgoingMail) -> Result<Message, SendError> {
     let date = UNIX_EPOCH + Duration::from_millis(u64::try_from(mail.at.0).unwrap_or_default());
     Message::builder()
         .message_id(Some(format!("<{}@{}>", mail.mail_id, from.email.domain())))
-        .header(header::Date::new(date.into()))
+        .header(header::Date::new(date))
         .from(from)
         .to(to)
         .subject(&mail.subject)
+        .header(header::MIME_VERSION_1_0)
         .header(AutoSubmitted)
         .header(ContentType::TEXT_PLAIN)
         .body(mail.body.clone())

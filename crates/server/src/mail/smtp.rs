@@ -17,9 +17,9 @@ use super::{
 };
 
 /// How long the server may take to accept a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one mail may take from the connection to the server's last word.
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long we wait to part politely; the mail is gone by then.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -18,8 +18,14 @@ fn mail() -> OutgoingMail {
 }
 
 fn eml(dir: &Path) -> Mailer {
-    let route = Route::Eml { dir: dir.to_owned() };
-    Mailer::open(&MailConfig { from: mail().from, route }).unwrap()
+    let route = Route::Eml {
+        dir: dir.to_owned(),
+    };
+    Mailer::open(&MailConfig {
+        from: mail().from,
+        route,
+    })
+    .unwrap()
 }
 
 #[tokio::test]
@@ -44,11 +50,20 @@ async fn other_programs_read_the_mail_as_it_was_written() {
     let bytes = fs::read(dir.path().join("01jd3v0000000000000000mail.eml")).unwrap();
     assert!(bytes.is_ascii(), "a server without 8BITMIME takes it");
     let message = MessageParser::default().parse(&bytes).unwrap();
-    assert_eq!(message.message_id(), Some("01jd3v0000000000000000mail@bank.example"));
+    assert_eq!(
+        message.message_id(),
+        Some("01jd3v0000000000000000mail@bank.example")
+    );
     assert_eq!(message.subject(), Some("トークン発行のご案内"));
     let from = message.from().unwrap().first().unwrap();
-    assert_eq!((from.name(), from.address()), (Some("わりふ銀行"), Some("otp@bank.example")));
-    assert_eq!(message.body_text(0).unwrap().replace("\r\n", "\n"), mail().body);
+    assert_eq!(
+        (from.name(), from.address()),
+        (Some("わりふ銀行"), Some("otp@bank.example"))
+    );
+    assert_eq!(
+        message.body_text(0).unwrap().replace("\r\n", "\n"),
+        mail().body
+    );
     assert_eq!(message.date().unwrap().to_timestamp(), 1_795_500_000);
 }
 
@@ -57,11 +72,26 @@ async fn a_mail_that_can_never_go_is_refused_for_good() {
     let dir = tempfile::tempdir().unwrap();
     let mailer = eml(dir.path());
     for wrong in [
-        OutgoingMail { to: "nobody".to_owned(), ..mail() },
-        OutgoingMail { to: "a@b.example\r\nBcc: c@d.example".to_owned(), ..mail() },
-        OutgoingMail { subject: "one\r\nBcc: c@d.example".to_owned(), ..mail() },
-        OutgoingMail { mail_id: "../outside".to_owned(), ..mail() },
-        OutgoingMail { mail_id: String::new(), ..mail() },
+        OutgoingMail {
+            to: "nobody".to_owned(),
+            ..mail()
+        },
+        OutgoingMail {
+            to: "a@b.example\r\nBcc: c@d.example".to_owned(),
+            ..mail()
+        },
+        OutgoingMail {
+            subject: "one\r\nBcc: c@d.example".to_owned(),
+            ..mail()
+        },
+        OutgoingMail {
+            mail_id: "../outside".to_owned(),
+            ..mail()
+        },
+        OutgoingMail {
+            mail_id: String::new(),
+            ..mail()
+        },
     ] {
         let error = mailer.send(&wrong).await.unwrap_err();
         assert_eq!(error.kind, SendErrorKind::Permanent, "{}", error.reason);
@@ -76,6 +106,9 @@ async fn a_folder_that_cannot_be_used_is_tried_again() {
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let mailer = eml(&file);
-    assert_eq!(mailer.send(&mail()).await.unwrap_err().kind, SendErrorKind::Temporary);
+    assert_eq!(
+        mailer.send(&mail()).await.unwrap_err().kind,
+        SendErrorKind::Temporary
+    );
     assert!(mailer.check().await.is_err());
 }

@@ -8,6 +8,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use data_encoding::HEXLOWER;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// The path under which the files are served, with its slash.
@@ -55,12 +56,7 @@ fn answer(file: EmbeddedFile, content_type: &'static str, asked: &HeaderMap) -> 
 /// The entity tag: a strong one, made of the content.
 fn version(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    let digits: String = hash
-        .iter()
-        .take(VERSION_BYTES)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{digits}\"")
+    format!("\"{}\"", HEXLOWER.encode(&hash[..VERSION_BYTES]))
 }
 
 /// Whether the browser has this version (RFC 9110 §13.1.2; the comparison is the weak one).

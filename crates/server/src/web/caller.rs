@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
+use data_encoding::HEXLOWER;
 use ipnet::IpNet;
 use warifu_core::audit::Origin;
 
@@ -90,12 +91,7 @@ pub struct RequestId(String);
 
 impl RequestId {
     pub(super) fn new() -> Self {
-        Self(
-            random_bytes::<8>()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Self(HEXLOWER.encode(&random_bytes::<8>()))
     }
 
     /// 16 hexadecimal digits.

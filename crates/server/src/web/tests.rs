@@ -17,14 +17,22 @@ use super::{Shell, assets, protected};
 use crate::config::Limits;
 
 fn shell(limits: Limits, https: bool) -> Shell {
-    Shell { limits, trusted_proxies: TrustedProxies::default(), https, problem_page: Arc::new(plain_problem) }
+    Shell {
+        limits,
+        trusted_proxies: TrustedProxies::default(),
+        https,
+        problem_page: Arc::new(plain_problem),
+    }
 }
 
 fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { "page" }))
         .route("/panic", get(panics))
-        .route("/form", post(|body: Bytes| async move { body.len().to_string() }))
+        .route(
+            "/form",
+            post(|body: Bytes| async move { body.len().to_string() }),
+        )
         .merge(assets::routes())
 }
 
@@ -41,11 +49,20 @@ async fn send(router: &Router, request: Request<Body>) -> Response {
 }
 
 async fn text(response: Response) -> String {
-    String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
+    String::from_utf8(
+        to_bytes(response.into_body(), 1 << 20)
+            .await
+            .unwrap()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 fn header_of(response: &Response, name: header::HeaderName) -> &str {
-    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
 }
 
 #[tokio::test]
@@ -54,14 +71,38 @@ async fn r77_every_answer_carries_the_security_headers() {
     for path in ["/", "/nowhere", "/panic", "/assets/css/style.css"] {
         let response = ask(&router, path).await;
         let policy = header_of(&response, header::CONTENT_SECURITY_POLICY);
-        for part in ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "frame-ancestors 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self' 'wasm-unsafe-eval'",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
-        assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-        assert_eq!(header_of(&response, header::REFERRER_POLICY), "no-referrer", "{path}");
-        assert_eq!(header_of(&response, header::STRICT_TRANSPORT_SECURITY), "max-age=31536000", "{path}");
-        assert_eq!(response.headers().get(REQUEST_ID).unwrap().len(), 16, "{path}");
-        let cache = if path.starts_with("/assets/") { "no-cache" } else { "no-store" };
+        assert_eq!(
+            header_of(&response, header::X_CONTENT_TYPE_OPTIONS),
+            "nosniff",
+            "{path}"
+        );
+        assert_eq!(
+            header_of(&response, header::REFERRER_POLICY),
+            "no-referrer",
+            "{path}"
+        );
+        assert_eq!(
+            header_of(&response, header::STRICT_TRANSPORT_SECURITY),
+            "max-age=31536000",
+            "{path}"
+        );
+        assert_eq!(
+            response.headers().get(REQUEST_ID).unwrap().len(),
+            16,
+            "{path}"
+        );
+        let cache = if path.starts_with("/assets/") {
+            "no-cache"
+        } else {
+            "no-store"
+        };
         assert_eq!(header_of(&response, header::CACHE_CONTROL), cache, "{path}");
     }
 }
@@ -69,7 +110,13 @@ async fn r77_every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn r71_strict_transport_security_is_for_https_only() {
     let router = protected(routes(), shell(Limits::default(), false));
-    assert!(ask(&router, "/").await.headers().get(header::STRICT_TRANSPORT_SECURITY).is_none());
+    assert!(
+        ask(&router, "/")
+            .await
+            .headers()
+            .get(header::STRICT_TRANSPORT_SECURITY)
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -77,7 +124,13 @@ async fn r90_a_panic_ends_one_request_and_nothing_else() {
     let router = protected(routes(), shell(Limits::default(), false));
     let response = ask(&router, "/panic").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let id = response.headers().get(REQUEST_ID).unwrap().to_str().unwrap().to_owned();
+    let id = response
+        .headers()
+        .get(REQUEST_ID)
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let page = text(response).await;
     assert!(page.contains(&id) && !page.contains("on purpose"), "{page}");
     assert_eq!(text(ask(&router, "/").await).await, "page");
@@ -94,7 +147,10 @@ async fn r79_one_request_too_many_is_told_to_come_again() {
             "held"
         })
     };
-    let limits = Limits { requests_max: 1, ..Limits::default() };
+    let limits = Limits {
+        requests_max: 1,
+        ..Limits::default()
+    };
     let router = protected(routes().route("/held", held), shell(limits, false));
     let first = tokio::spawn({
         let router = router.clone();
@@ -111,30 +167,65 @@ async fn r79_one_request_too_many_is_told_to_come_again() {
 
 #[tokio::test]
 async fn r79_a_request_that_takes_too_long_is_cut() {
-    let limits = Limits { request_timeout: Duration::from_millis(20), ..Limits::default() };
+    let limits = Limits {
+        request_timeout: Duration::from_millis(20),
+        ..Limits::default()
+    };
     let routes = routes().route("/never", get(std::future::pending::<&'static str>));
     let router = protected(routes, shell(limits, false));
-    assert_eq!(ask(&router, "/never").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        ask(&router, "/never").await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
     assert_eq!(ask(&router, "/").await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn r79_a_body_that_is_too_long_is_refused() {
-    let router = protected(routes(), shell(Limits { body_bytes_max: 1000, ..Limits::default() }, false));
-    let form = |length: usize| Request::post("/form").body(Body::from(vec![b'x'; length])).unwrap();
+    let router = protected(
+        routes(),
+        shell(
+            Limits {
+                body_bytes_max: 1000,
+                ..Limits::default()
+            },
+            false,
+        ),
+    );
+    let form = |length: usize| {
+        Request::post("/form")
+            .body(Body::from(vec![b'x'; length]))
+            .unwrap()
+    };
     assert_eq!(text(send(&router, form(1000)).await).await, "1000");
-    assert_eq!(send(&router, form(1001)).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(
+        send(&router, form(1001)).await.status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
 }
 
 #[tokio::test]
 async fn the_name_of_a_request_is_ours_and_new_each_time() {
-    let names = get(|Extension(caller): Extension<Caller>| async move { caller.request_id.to_string() });
-    let router = protected(Router::new().route("/", names), shell(Limits::default(), false));
+    let names =
+        get(|Extension(caller): Extension<Caller>| async move { caller.request_id.to_string() });
+    let router = protected(
+        Router::new().route("/", names),
+        shell(Limits::default(), false),
+    );
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..100 {
-        let request = Request::get("/").header(REQUEST_ID, "mine").body(Body::empty()).unwrap();
+        let request = Request::get("/")
+            .header(REQUEST_ID, "mine")
+            .body(Body::empty())
+            .unwrap();
         let response = send(&router, request).await;
-        let header = response.headers().get(REQUEST_ID).unwrap().to_str().unwrap().to_owned();
+        let header = response
+            .headers()
+            .get(REQUEST_ID)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(text(response).await, header);
         seen.insert(header);
     }
@@ -143,13 +234,23 @@ async fn the_name_of_a_request_is_ours_and_new_each_time() {
 
 #[tokio::test]
 async fn r78_the_caller_is_who_connected_unless_a_trusted_proxy_says_otherwise() {
-    let tell = get(|Extension(caller): Extension<Caller>| async move { caller.origin().address.unwrap_or_default() });
+    let tell = get(|Extension(caller): Extension<Caller>| async move {
+        caller.origin().address.unwrap_or_default()
+    });
     let mut shell = shell(Limits::default(), false);
     shell.trusted_proxies = TrustedProxies::parse(&["10.0.0.0/8"]).unwrap();
     let router = protected(Router::new().route("/", tell), shell);
-    for (peer, told) in [("10.1.1.1:5000", "203.0.113.9"), ("192.0.2.1:5000", "192.0.2.1")] {
-        let mut request = Request::get("/").header("x-forwarded-for", "203.0.113.9").body(Body::empty()).unwrap();
-        request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+    for (peer, told) in [
+        ("10.1.1.1:5000", "203.0.113.9"),
+        ("192.0.2.1:5000", "192.0.2.1"),
+    ] {
+        let mut request = Request::get("/")
+            .header("x-forwarded-for", "203.0.113.9")
+            .body(Body::empty())
+            .unwrap();
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
         assert_eq!(text(send(&router, request).await).await, told);
     }
 }
@@ -162,15 +263,32 @@ fn r78_only_what_trusted_proxies_wrote_is_believed() {
         for line in forwarded {
             headers.append("x-forwarded-for", HeaderValue::from_static(line));
         }
-        proxies.visitor(peer.parse::<IpAddr>().unwrap(), &headers).to_string()
+        proxies
+            .visitor(peer.parse::<IpAddr>().unwrap(), &headers)
+            .to_string()
     };
-    assert_eq!(visitor("203.0.113.1", &["198.51.100.1"]), "203.0.113.1", "the peer is no proxy of ours");
+    assert_eq!(
+        visitor("203.0.113.1", &["198.51.100.1"]),
+        "203.0.113.1",
+        "the peer is no proxy of ours"
+    );
     assert_eq!(visitor("10.0.0.1", &[]), "10.0.0.1");
     assert_eq!(visitor("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-    assert_eq!(visitor("10.0.0.1", &["1.2.3.4, 198.51.100.1"]), "198.51.100.1", "what stands to the left is made up");
-    assert_eq!(visitor("10.0.0.1", &["1.2.3.4", "198.51.100.1, 192.0.2.7"]), "198.51.100.1", "two proxies, two lines");
+    assert_eq!(
+        visitor("10.0.0.1", &["1.2.3.4, 198.51.100.1"]),
+        "198.51.100.1",
+        "what stands to the left is made up"
+    );
+    assert_eq!(
+        visitor("10.0.0.1", &["1.2.3.4", "198.51.100.1, 192.0.2.7"]),
+        "198.51.100.1",
+        "two proxies, two lines"
+    );
     assert_eq!(visitor("10.0.0.1", &["198.51.100.1, nonsense"]), "10.0.0.1");
-    assert_eq!(visitor("::ffff:10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+    assert_eq!(
+        visitor("::ffff:10.0.0.1", &["[2001:db8::1]:4711"]),
+        "2001:db8::1"
+    );
     assert_eq!(visitor("fd00::1", &["198.51.100.1:80"]), "198.51.100.1");
 }
 
@@ -179,25 +297,45 @@ async fn a_file_is_sent_once_and_then_only_asked_for() {
     let router: Router = assets::routes();
     let response = ask(&router, "/assets/css/style.css").await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(header_of(&response, header::CONTENT_TYPE), "text/css; charset=utf-8");
+    assert_eq!(
+        header_of(&response, header::CONTENT_TYPE),
+        "text/css; charset=utf-8"
+    );
     let tag = header_of(&response, header::ETAG).to_owned();
     assert!(!text(response).await.is_empty());
     for known in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
-        let request = Request::get("/assets/css/style.css").header(header::IF_NONE_MATCH, known).body(Body::empty());
+        let request = Request::get("/assets/css/style.css")
+            .header(header::IF_NONE_MATCH, known)
+            .body(Body::empty());
         let response = send(&router, request.unwrap()).await;
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(header_of(&response, header::ETAG), tag);
         assert!(text(response).await.is_empty());
     }
-    let request = Request::get("/assets/css/style.css").header(header::IF_NONE_MATCH, "\"other\"").body(Body::empty());
-    assert_eq!(send(&router, request.unwrap()).await.status(), StatusCode::OK);
+    let request = Request::get("/assets/css/style.css")
+        .header(header::IF_NONE_MATCH, "\"other\"")
+        .body(Body::empty());
+    assert_eq!(
+        send(&router, request.unwrap()).await.status(),
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
 async fn what_is_no_file_of_the_pages_is_not_served() {
     let router: Router = assets::routes();
-    for path in ["/assets/nothing.css", "/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/css", "/assets/"] {
-        assert_eq!(ask(&router, path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    for path in [
+        "/assets/nothing.css",
+        "/assets/../Cargo.toml",
+        "/assets/%2e%2e/Cargo.toml",
+        "/assets/css",
+        "/assets/",
+    ] {
+        assert_eq!(
+            ask(&router, path).await.status(),
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
     }
 }
 
@@ -208,10 +346,17 @@ async fn every_file_that_pages_name_is_served() {
     let mut named = 0;
     for entry in std::fs::read_dir(templates).unwrap() {
         let path = entry.unwrap().path();
-        let Ok(page) = std::fs::read_to_string(&path) else { continue };
+        let Ok(page) = std::fs::read_to_string(&path) else {
+            continue;
+        };
         for rest in page.split("\"/assets/").skip(1) {
             let file = format!("/assets/{}", rest.split('"').next().unwrap());
-            assert_eq!(ask(&router, &file).await.status(), StatusCode::OK, "{}: {file}", path.display());
+            assert_eq!(
+                ask(&router, &file).await.status(),
+                StatusCode::OK,
+                "{}: {file}",
+                path.display()
+            );
             named += 1;
         }
     }

@@ -26,7 +26,11 @@ impl Server {
         let task = tokio::spawn(serve(listener, router, limits, async {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), task }
+        Self {
+            address,
+            stop: Some(stop),
+            task,
+        }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -53,13 +57,19 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 #[tokio::test]
 async fn connections_that_send_no_whole_head_are_closed_and_others_are_served_meanwhile() {
-    let limits = Limits { header_timeout: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits {
+        header_timeout: Duration::from_millis(300),
+        ..Limits::default()
+    };
     let server = Server::start(routes(), limits).await;
     let silent = server.connect().await;
     let mut slow = server.connect().await;
     slow.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
     let mut kept_alive = server.connect().await;
-    kept_alive.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    kept_alive
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut good = server.connect().await;
     good.write_all(REQUEST).await.unwrap();
     assert!(all_of(good).await.ends_with("page"));
@@ -73,8 +83,14 @@ async fn connections_that_send_no_whole_head_are_closed_and_others_are_served_me
 async fn a_head_that_is_too_long_is_refused() {
     let server = Server::start(routes(), Limits::default()).await;
     for head in [
-        format!("GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(64 * 1024)),
-        format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(100)),
+        format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n",
+            "x".repeat(64 * 1024)
+        ),
+        format!(
+            "GET / HTTP/1.1\r\nhost: x\r\n{}\r\n",
+            "a: b\r\n".repeat(100)
+        ),
     ] {
         let mut stream = server.connect().await;
         // The server may close before it has read all.
@@ -85,12 +101,19 @@ async fn a_head_that_is_too_long_is_refused() {
 
 #[tokio::test]
 async fn more_connections_than_allowed_wait_before_the_door() {
-    let limits = Limits { connections_max: 1, header_timeout: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits {
+        connections_max: 1,
+        header_timeout: Duration::from_millis(300),
+        ..Limits::default()
+    };
     let server = Server::start(routes(), limits).await;
     let _silent = server.connect().await;
     let mut waiting = server.connect().await;
     waiting.write_all(REQUEST).await.unwrap();
-    assert!(all_of(waiting).await.ends_with("page"), "its turn comes when the silent one is closed");
+    assert!(
+        all_of(waiting).await.ends_with("page"),
+        "its turn comes when the silent one is closed"
+    );
 }
 
 #[tokio::test]
@@ -114,5 +137,8 @@ async fn a_request_that_runs_when_the_server_stops_is_answered() {
     assert!(all_of(stream).await.ends_with("held"));
     all_of(idle).await;
     server.task.await.unwrap();
-    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+    assert!(
+        TcpStream::connect(server.address).await.is_err(),
+        "nobody listens any more"
+    );
 }

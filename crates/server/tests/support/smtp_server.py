@@ -51,7 +51,8 @@ def main():
             "auth_required": True,
             "auth_require_tls": bool(starttls),
             "authenticator": lambda server, session, envelope, mechanism, data: AuthResult(
-                success=[data.login.decode(), data.password.decode()] == login
+                success=[data.login.decode(), data.password.decode()] == login,
+                handled=False,  # the server itself answers a refusal
             ),
         }
     keeper = Keeper(folder, words(arguments, "refuse", 1))
