@@ -1,6 +1,7 @@
-//! The client half of the activation handshake behind a raw C ABI, for a page or an app in a browser: no generated glue, no
-//! imports, randomness handed in. Here live the calls and their bytes; the handshake itself is `warifu-activation`, and what
-//! a browser does with it is `crates/server/assets/js/activation-client.js`.
+//! The client half of the activation handshake, and the rules of the activation password, behind a raw C ABI, for a page or
+//! an app in a browser: no generated glue, no imports, randomness handed in. Here live the calls and their bytes; the
+//! handshake itself is `warifu-activation`, the rules are `warifu-core`, and what a browser does with them is
+//! `crates/server/assets/js/activation-client.js`.
 //!
 //! # The ABI, version 1
 //! | export | meaning |
@@ -20,14 +21,18 @@
 //! | 3 activate start | randomness (32), service id, token user id, activation password | state, request |
 //! | 4 activate finish | state, activation password, response | state, request, server time (8, Unix ms) |
 //! | 5 activate confirm | state, response | token id, service id, token user id, parameters (6), seed, device key |
+//! | 6 judge password | least and most digits (2), activation password, login id, mail address | the refusal's code, or nothing |
 //!
-//! Requests, responses and the record are the messages of `docs/protocol.md`.
+//! Requests, responses and the record are the messages of `docs/protocol.md`. Texts are UTF-8; what a person typed is
+//! normalised (NFKC, no white space) by the browser.
 
 use warifu_activation::{
-    ActivationPassword, Id, Randomness,
+    Id, Randomness,
     client::{ClientError, Pending, Registration, Started},
     messages::{FinishResponse, RegistrationResponse, StartResponse},
+    parameters,
 };
+use warifu_core::activation_password::ActivationPassword;
 use zeroize::Zeroizing;
 
 /// The most bytes of input to one call.
@@ -134,6 +139,10 @@ fn id(field: &[u8]) -> Result<Id, Status> {
         .ok_or(Status::BadId)
 }
 
+fn text(field: &[u8]) -> Result<&str, Status> {
+    str::from_utf8(field).map_err(|_| Status::BadCall)
+}
+
 fn run(operation: u32, input: &[u8]) -> Result<Output, Status> {
     match operation {
         1 => {
@@ -178,10 +187,20 @@ fn run(operation: u32, input: &[u8]) -> Result<Output, Status> {
                 token.token_id.as_str().as_bytes(),
                 token.service_id.as_str().as_bytes(),
                 token.token_user_id.as_str().as_bytes(),
-                &token.parameters.to_bytes(),
+                &parameters::encode(token.parameters),
                 token.seed.expose(),
                 token.device_key.expose(),
             ]))
+        }
+        6 => {
+            let [limits, chosen, login_id, mail_address] = fields(input)?;
+            let &[min, max] = limits else {
+                return Err(Status::BadCall);
+            };
+            let own = [text(login_id)?, text(mail_address)?];
+            let refusal = ActivationPassword::choose(text(chosen)?, (min, max), &own).err();
+            let code = refusal.map_or("", |refusal| refusal.code());
+            Ok(Output::of(&[code.as_bytes()]))
         }
         _ => Err(Status::BadCall),
     }
@@ -250,7 +269,7 @@ mod tests {
     fn a_malformed_call_is_refused() {
         let lone = |operation, input: &[u8]| run(operation, input).err();
         assert_eq!(lone(0, &[]), Some(Status::BadCall));
-        assert_eq!(lone(6, &[]), Some(Status::BadCall));
+        assert_eq!(lone(7, &[]), Some(Status::BadCall));
         assert_eq!(lone(1, &[0]), Some(Status::BadCall));
         assert_eq!(lone(1, &[0, 1, 7]), Some(Status::BadCall));
         assert_eq!(lone(1, &[0, 0, 0, 0, 9]), Some(Status::BadCall));
@@ -263,6 +282,36 @@ mod tests {
             Some(Status::BadPassword)
         );
         assert_eq!(lone(2, &[0, 0, 0, 0, 0, 0]), Some(Status::BadCall));
+        assert_eq!(lone(6, &[0, 1, 4, 0, 0, 0, 0, 0, 0]), Some(Status::BadCall));
+        assert_eq!(
+            lone(6, &[0, 2, 4, 8, 0, 1, 0xff, 0, 0, 0, 0]),
+            Some(Status::BadCall)
+        );
+    }
+
+    #[test]
+    fn a_chosen_password_is_judged_by_the_rules_of_the_core() {
+        let judged = |chosen: &str| {
+            let fields: [&[u8]; 4] = [
+                &[4, 8],
+                chosen.as_bytes(),
+                b"tanaka5937",
+                b"t0468@example.jp",
+            ];
+            let input = Output::of(&fields).0[5..].to_vec();
+            let output = run(6, &input).map(|output| output.0[7..].to_vec());
+            output.map(|code| String::from_utf8(code).expect("a code is ASCII"))
+        };
+        for (chosen, code) in [
+            ("604817", ""),
+            ("60481a", "activation_password_not_digits"),
+            ("604", "activation_password_length"),
+            ("1234", "activation_password_trivial"),
+            ("5937", "activation_password_trivial"),
+            ("0468", "activation_password_trivial"),
+        ] {
+            assert_eq!(judged(chosen), Ok(code.to_owned()), "{chosen}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What one handshake is about: whose token, of which service, from which issuance, with which parameters. Both halves feed
 //! it into OPAQUE as the identities of RFC 9807 §2.1, so a run with any other value fails.
 
-use crate::{Id, Parameters, SUITE_ID, codec::put_lp};
+use warifu_core::oath::Parameters;
+
+use crate::{Id, SUITE_ID, codec::put_lp, parameters};
 
 /// Everything that a handshake is bound to beside the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ impl Binding {
         put_lp(&mut bytes, self.service_id.as_str().as_bytes());
         put_lp(&mut bytes, self.token_user_id.as_str().as_bytes());
         put_lp(&mut bytes, self.issuance_id.as_str().as_bytes());
-        put_lp(&mut bytes, &self.parameters.to_bytes());
+        put_lp(&mut bytes, &parameters::encode(self.parameters));
         bytes
     }
 

@@ -10,11 +10,11 @@ use opaque_ke::{
     ClientLogin, ClientLoginFinishParameters, ClientRegistration,
     ClientRegistrationFinishParameters, Identifiers, errors::ProtocolError,
 };
+use warifu_core::oath::{Parameters, Seed};
 use zeroize::Zeroizing;
 
 use crate::{
-    ActivationPassword, AttemptId, Binding, DecodeError, DeviceKey, Id, Parameters, Randomness,
-    Seed,
+    ActivationPassword, AttemptId, Binding, DecodeError, DeviceKey, Id, Randomness,
     codec::{Reader, Writer},
     messages::{
         BlindedPassword, FinishRequest, FinishResponse, Ke1, Ke3, Record, RegistrationRecord,
@@ -109,7 +109,7 @@ impl Registration {
         let server_identity = response.binding.server_identity();
         let finished = state.finish(
             &mut generator.0,
-            password.as_bytes(),
+            password.expose(),
             response.evaluated.to_opaque(),
             ClientRegistrationFinishParameters::new(
                 Identifiers {
@@ -156,7 +156,7 @@ fn blind_for_registration(
     randomness: &Randomness,
 ) -> Result<Blinded, ClientError> {
     let mut generator = Generator::new(randomness);
-    let started = ClientRegistration::<Suite>::start(&mut generator.0, password.as_bytes())?;
+    let started = ClientRegistration::<Suite>::start(&mut generator.0, password.expose())?;
     Ok((
         BlindedPassword::of(&started.message),
         (started.state, generator),
@@ -249,7 +249,7 @@ impl Started {
         let server_identity = binding.server_identity();
         let finished = run.login.finish(
             &mut run.generator.0,
-            password.as_bytes(),
+            password.expose(),
             response.ke2.to_opaque(),
             ClientLoginFinishParameters::new(
                 None,
@@ -317,7 +317,7 @@ fn blind_for_activation(
 ) -> Result<ActivationRun, ClientError> {
     let mut generator = Generator::new(randomness);
     let attempt_id = AttemptId::draw(&mut generator);
-    let started = ClientLogin::<Suite>::start(&mut generator.0, password.as_bytes())?;
+    let started = ClientLogin::<Suite>::start(&mut generator.0, password.expose())?;
     Ok(ActivationRun {
         attempt_id,
         ke1: Ke1::of(&started.message),
@@ -411,7 +411,7 @@ impl Pending {
         let mut reader = Reader::new(bytes, PENDING_STATE)?;
         let attempt_id = reader.attempt_id()?;
         let binding = take_binding(&mut reader)?;
-        let algorithm = binding.parameters.algorithm();
+        let algorithm = binding.parameters.algorithm;
         let state = Self {
             attempt_id,
             binding,
@@ -419,7 +419,7 @@ impl Pending {
             ke3: Ke3::from_slice(reader.take("KE3")?)?,
             transcript: reader.array("transcript")?,
             keys: Keys {
-                seed: Seed::from_slice(reader.take("seed")?, algorithm)
+                seed: Seed::new(reader.take("seed")?.to_vec(), algorithm)
                     .ok_or(DecodeError::Value { field: "seed" })?,
                 device_key: DeviceKey::new(reader.array("device key")?),
                 confirmation_key: ConfirmationKey::new(reader.array("confirmation key")?),

@@ -1,9 +1,10 @@
 //! The one binary form of messages and kept states: a version byte, a type byte, then fields in fixed order, each behind its
 //! length in two big-endian bytes. Decoding is strict: nothing may be missing, follow, or have another length.
 
+use warifu_core::oath::Parameters;
 use zeroize::Zeroizing;
 
-use crate::{AttemptId, Id, Parameters, SUITE_ID};
+use crate::{AttemptId, Id, SUITE_ID, parameters};
 
 /// The version byte that every message and kept state begins with.
 pub const FORMAT_VERSION: u8 = 1;
@@ -158,9 +159,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn parameters(&mut self) -> Result<Parameters, DecodeError> {
-        Parameters::from_bytes(self.array("parameters")?).map_err(|_| DecodeError::Value {
-            field: "parameters",
-        })
+        parameters::decode(self.array("parameters")?)
     }
 
     pub(crate) fn suite(&mut self) -> Result<(), DecodeError> {

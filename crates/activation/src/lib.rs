@@ -12,18 +12,19 @@
 mod binding;
 mod codec;
 mod id;
-mod parameters;
 mod schedule;
 mod secret;
 mod suite;
 
 pub mod client;
 pub mod messages;
+pub mod parameters;
 pub mod server;
 
 pub use binding::Binding;
 pub use codec::DecodeError;
 pub use id::{AttemptId, ID_BYTES_MAX, Id, IdError};
-pub use parameters::{Algorithm, Parameters, ParametersError};
-pub use secret::{ActivationPassword, ActivationPasswordError, DeviceKey, Randomness, Seed};
+pub use secret::{DeviceKey, Randomness};
 pub use suite::{ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, SUITE_ID};
+/// What the user types on the page and once more in the app; every start and finish takes one.
+pub use warifu_core::activation_password::ActivationPassword;

@@ -9,12 +9,14 @@ use opaque_ke::{
     RegistrationResponse as OpaqueRegistrationResponse, RegistrationUpload,
 };
 use sha2::{Digest, Sha256};
+use warifu_core::oath::Parameters;
 use zeroize::ZeroizeOnDrop;
 
 pub use crate::codec::{FORMAT_VERSION, MESSAGE_BYTES_MAX};
 use crate::{
-    AttemptId, Binding, DecodeError, Id, Parameters, SUITE_ID,
+    AttemptId, Binding, DecodeError, Id, SUITE_ID,
     codec::{Reader, Writer},
+    parameters,
     schedule::HASH_BYTES,
     suite::{Suite, exact},
 };
@@ -276,7 +278,7 @@ impl StartResponse {
         Writer::new(START_RESPONSE)
             .put(self.ke2.as_bytes())
             .put(self.issuance_id.as_str().as_bytes())
-            .put(&self.parameters.to_bytes())
+            .put(&parameters::encode(self.parameters))
             .put(&self.server_time_ms.to_be_bytes())
             .finish()
     }
@@ -378,7 +380,7 @@ pub(crate) fn put_binding(writer: Writer, binding: &Binding) -> Writer {
         .put(binding.service_id.as_str().as_bytes())
         .put(binding.token_user_id.as_str().as_bytes())
         .put(binding.issuance_id.as_str().as_bytes())
-        .put(&binding.parameters.to_bytes())
+        .put(&parameters::encode(binding.parameters))
 }
 
 pub(crate) fn take_binding(reader: &mut Reader<'_>) -> Result<Binding, DecodeError> {

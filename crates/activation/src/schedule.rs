@@ -7,12 +7,14 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use warifu_core::oath::Seed;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
-    Binding, DeviceKey, Id, Seed,
+    Binding, DeviceKey, Id,
     codec::put_lp,
     messages::{Ke1, Ke2, Ke3},
+    parameters,
 };
 
 const SEED_LABEL: &[u8] = b"warifu/1 seed";
@@ -58,11 +60,13 @@ impl Keys {
         put_lp(&mut seed_info, binding.service_id.as_str().as_bytes());
         put_lp(&mut seed_info, binding.token_user_id.as_str().as_bytes());
         put_lp(&mut seed_info, binding.issuance_id.as_str().as_bytes());
-        put_lp(&mut seed_info, &binding.parameters.to_bytes());
+        put_lp(&mut seed_info, &parameters::encode(binding.parameters));
         seed_info.extend_from_slice(transcript);
-        let mut seed = Zeroizing::new(vec![0; binding.parameters.algorithm().seed_bytes()]);
+        let algorithm = binding.parameters.algorithm;
+        let mut seed = vec![0; algorithm.seed_len()];
         keys.expand(&seed_info, &mut seed)
             .expect("64 bytes are within what HKDF can expand to");
+        let seed = Seed::new(seed, algorithm).expect("as long as its algorithm asks for");
 
         let labelled = |label: &[u8]| {
             let mut info = Vec::new();
@@ -74,7 +78,7 @@ impl Keys {
             key
         };
         Self {
-            seed: Seed::new(seed),
+            seed,
             device_key: DeviceKey::new(labelled(DEVICE_LABEL)),
             confirmation_key: ConfirmationKey::new(labelled(CONFIRM_LABEL)),
         }

@@ -2,10 +2,11 @@
 //! whether a proof is right.
 
 use opaque_ke::{Identifiers, ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup};
+use warifu_core::oath::Seed;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    AttemptId, Binding, DecodeError, DeviceKey, Id, Randomness, Seed,
+    AttemptId, Binding, DecodeError, DeviceKey, Id, Randomness,
     binding::credential_identifier,
     codec::{Reader, Writer, put_lp},
     messages::{

@@ -241,8 +241,7 @@ impl Tokens {
                 let response =
                     FinishResponse::decode(message).map_err(|_| ActivationError::BadAnswer)?;
                 let activated = pending.confirm(&response).map_err(ActivationError::of)?;
-                let active = Active::of(&activated).ok_or(ActivationError::BadAnswer)?;
-                token.state = State::Active(active);
+                token.state = State::Active(Active::of(&activated));
                 Ok(Progress::Forward)
             }
             State::Active(_) => Err(ActivationError::NotExpected),

@@ -131,15 +131,13 @@ pub struct Active {
 }
 
 impl Active {
-    /// `None` never happens: the handshake derives a seed of the length that its hash wants.
-    pub(crate) fn of(activated: &Activated) -> Option<Self> {
-        let parameters = parameters_of(activated.parameters);
-        Some(Self {
+    pub(crate) fn of(activated: &Activated) -> Self {
+        Self {
             token_id: TokenId::from_stored(activated.token_id.as_str()),
-            parameters,
-            seed: oath::Seed::new(activated.seed.expose().to_vec(), parameters.algorithm)?,
+            parameters: activated.parameters,
+            seed: activated.seed.clone(),
             device_key: Zeroizing::new(*activated.device_key.expose()),
-        })
+        }
     }
 
     /// The server's name of the token.
@@ -158,19 +156,6 @@ impl Active {
     #[must_use]
     pub fn seed(&self) -> &oath::Seed {
         &self.seed
-    }
-}
-
-fn parameters_of(parameters: warifu_activation::Parameters) -> oath::Parameters {
-    use warifu_activation::Algorithm;
-    oath::Parameters {
-        algorithm: match parameters.algorithm() {
-            Algorithm::Sha1 => oath::Algorithm::Sha1,
-            Algorithm::Sha256 => oath::Algorithm::Sha256,
-            Algorithm::Sha512 => oath::Algorithm::Sha512,
-        },
-        digits: parameters.digits(),
-        step_s: parameters.step_s(),
     }
 }
 
@@ -420,19 +405,13 @@ fn take_state(reader: &mut Reader<'_>) -> Result<State, Damaged> {
             let algorithm = algorithm.ok_or(Damaged { field: "hash" })?;
             let [digits] = reader.array("digits")?;
             let step_s = u32::from_be_bytes(reader.array("step")?);
-            if !(6..=8).contains(&digits) || !matches!(step_s, 30 | 60) {
-                return Err(Damaged {
-                    field: "digits and step",
-                });
-            }
+            let parameters = oath::Parameters::new(algorithm, digits, step_s).ok_or(Damaged {
+                field: "digits and step",
+            })?;
             let seed = oath::Seed::new(reader.take("seed")?.to_vec(), algorithm);
             Ok(State::Active(Active {
                 token_id,
-                parameters: oath::Parameters {
-                    algorithm,
-                    digits,
-                    step_s,
-                },
+                parameters,
                 seed: seed.ok_or(Damaged { field: "seed" })?,
                 device_key: Zeroizing::new(reader.array("device key")?),
             }))

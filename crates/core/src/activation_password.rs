@@ -11,16 +11,23 @@ use crate::refusal::Refusal;
 pub struct ActivationPassword(String);
 
 impl ActivationPassword {
-    /// Reads what a person typed at issuance: full-width digits are accepted, trivial values are not.
+    /// The fewest digits that a service may ask for.
+    pub const DIGITS_MIN: u8 = 4;
+    /// The most digits that a service may allow.
+    pub const DIGITS_MAX: u8 = 8;
+
+    /// Judges what a person chose at issuance: `limits` are the least and the most digits by the service's policy, and
+    /// trivial values are refused.
     ///
-    /// `own` are the digits that others may know of the user (login id, mail address): a password that is part of them
-    /// is trivial.
+    /// `digits` are normalised already, as [`normalised`] does it: the page has the browser do that, so that the tables of
+    /// Unicode stay out of what it loads. `own` are texts whose digits others may know of the user (login id, mail
+    /// address): a password that is part of them is trivial.
     ///
     /// # Errors
     /// [`Refusal::ActivationPasswordNotDigits`], [`Refusal::ActivationPasswordLength`] or
     /// [`Refusal::ActivationPasswordTrivial`].
-    pub fn choose(typed: &str, (min, max): (u8, u8), own: &[&str]) -> Result<Self, Refusal> {
-        let password = Self::typed(typed, (min, max))?;
+    pub fn choose(digits: &str, limits: (u8, u8), own: &[&str]) -> Result<Self, Refusal> {
+        let password = Self::of(digits.to_owned(), limits)?;
         if is_trivial(password.0.as_bytes())
             || own.iter().any(|id| digits_of(id).contains(&password.0))
         {
@@ -29,12 +36,25 @@ impl ActivationPassword {
         Ok(password)
     }
 
-    /// Reads what a person typed into the app, where only the form matters.
+    /// Reads what a person typed into the app, where only the form matters: full-width digits and spaces are accepted, and
+    /// the length is that of any service, for the app does not know the policy.
     ///
     /// # Errors
     /// [`Refusal::ActivationPasswordNotDigits`] or [`Refusal::ActivationPasswordLength`].
-    pub fn typed(typed: &str, (min, max): (u8, u8)) -> Result<Self, Refusal> {
-        let digits = Self(normalised(typed));
+    pub fn typed(typed: &str) -> Result<Self, Refusal> {
+        Self::of(normalised(typed), (Self::DIGITS_MIN, Self::DIGITS_MAX))
+    }
+
+    /// Takes what is normalised already; otherwise as [`ActivationPassword::typed`].
+    ///
+    /// # Errors
+    /// [`Refusal::ActivationPasswordNotDigits`] or [`Refusal::ActivationPasswordLength`].
+    pub fn new(digits: &str) -> Result<Self, Refusal> {
+        Self::of(digits.to_owned(), (Self::DIGITS_MIN, Self::DIGITS_MAX))
+    }
+
+    fn of(digits: String, (min, max): (u8, u8)) -> Result<Self, Refusal> {
+        let digits = Self(digits);
         if !digits.0.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Refusal::ActivationPasswordNotDigits);
         }
@@ -115,36 +135,73 @@ fn is_date(digits: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn chosen(typed: &str) -> Result<(), Refusal> {
-        ActivationPassword::choose(typed, (4, 8), &["tanaka5937", "t.0468@example.jp"]).map(|_| ())
+    const OWN: [&str; 2] = ["tanaka5937", "t.0468@example.jp"];
+
+    fn judged(password: Result<ActivationPassword, Refusal>) -> Result<(), Refusal> {
+        password.map(|_| ())
+    }
+
+    fn chosen(digits: &str) -> Result<(), Refusal> {
+        judged(ActivationPassword::choose(digits, (4, 8), &OWN))
     }
 
     #[test]
-    fn r44_four_to_eight_digits_also_full_width() {
-        for right in [
-            "4863",
-            "59371",
-            "604817",
-            "6048172",
-            "60481725",
-            "６０４８１７",
-            "60 48 17",
+    fn r44_an_activation_password_is_four_to_eight_digits() {
+        for judge in [
+            chosen,
+            |digits: &str| judged(ActivationPassword::new(digits)),
+            |typed: &str| judged(ActivationPassword::typed(typed)),
         ] {
-            assert_eq!(chosen(right), Ok(()), "{right}");
+            for right in ["4863", "59371", "604817", "6048172", "60481725"] {
+                assert_eq!(judge(right), Ok(()), "{right}");
+            }
+            for wrong in ["", "486", "604817253"] {
+                assert_eq!(
+                    judge(wrong),
+                    Err(Refusal::ActivationPasswordLength { min: 4, max: 8 }),
+                    "{wrong:?}"
+                );
+            }
+            for wrong in ["48a3", "48-63", "四八六三", "4863.", "+4863"] {
+                assert_eq!(
+                    judge(wrong),
+                    Err(Refusal::ActivationPasswordNotDigits),
+                    "{wrong:?}"
+                );
+            }
         }
-        for wrong in ["", "486", "604817253"] {
-            assert_eq!(
-                chosen(wrong),
-                Err(Refusal::ActivationPasswordLength { min: 4, max: 8 }),
-                "{wrong:?}"
-            );
+    }
+
+    #[test]
+    fn r44_the_policy_says_how_many_digits_are_chosen() {
+        for (digits, judgement) in [
+            (
+                "60481",
+                Err(Refusal::ActivationPasswordLength { min: 6, max: 7 }),
+            ),
+            ("604817", Ok(())),
+            (
+                "60481725",
+                Err(Refusal::ActivationPasswordLength { min: 6, max: 7 }),
+            ),
+        ] {
+            let password = ActivationPassword::choose(digits, (6, 7), &OWN);
+            assert_eq!(judged(password), judgement, "{digits}");
         }
-        for wrong in ["48a3", "48-63", "四八六三", "4863.", "+4863"] {
-            assert_eq!(
-                chosen(wrong),
-                Err(Refusal::ActivationPasswordNotDigits),
-                "{wrong:?}"
-            );
+    }
+
+    #[test]
+    fn the_app_takes_full_width_digits_and_spaces_and_what_is_normalised_has_none() {
+        for typed in ["６０４８１７", "60 48 17", "　604817 "] {
+            let password = ActivationPassword::typed(typed).map(|password| password.0.clone());
+            assert_eq!(password.as_deref(), Ok("604817"), "{typed:?}");
+            for exact in [judged(ActivationPassword::new(typed)), chosen(typed)] {
+                assert_eq!(
+                    exact,
+                    Err(Refusal::ActivationPasswordNotDigits),
+                    "{typed:?}"
+                );
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::oath::{Algorithm, Parameters};
+use crate::activation_password::ActivationPassword;
+use crate::oath::{Algorithm, Parameters, digits_allowed, step_allowed};
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// One protected site. Everything else belongs to exactly one service.
@@ -174,10 +175,10 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] names the first setting that is out of range.
     pub const fn check(&self) -> Result<(), PolicyError> {
-        if self.parameters.digits < 6 || self.parameters.digits > 8 {
+        if !digits_allowed(self.parameters.digits) {
             return Err(PolicyError("digits: 6 to 8"));
         }
-        if self.parameters.step_s != 30 && self.parameters.step_s != 60 {
+        if !step_allowed(self.parameters.step_s) {
             return Err(PolicyError("step_s: 30 or 60"));
         }
         if self.window.behind > 2 || self.window.ahead > 2 || self.window.drift_max > 2 {
@@ -192,7 +193,10 @@ impl Policy {
             return Err(PolicyError("run_max: from wrong_codes_max to 100"));
         }
         let (least, most) = self.activation_password_digits;
-        if least < 4 || least > most || most > 8 {
+        if least < ActivationPassword::DIGITS_MIN
+            || least > most
+            || most > ActivationPassword::DIGITS_MAX
+        {
             return Err(PolicyError(
                 "activation_password_digits: 4 to 8, the least first",
             ));

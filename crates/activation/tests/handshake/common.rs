@@ -1,11 +1,12 @@
 //! One registered user and one run of the handshake, from fixed randomness.
 
 use warifu_activation::{
-    ActivationPassword, Algorithm, Binding, Id, Parameters, Randomness,
+    ActivationPassword, Binding, Id, Randomness,
     client::{Pending, Registration, Started},
     messages::{FinishResponse, Record, StartResponse},
     server::{Agreed, Attempt, Setup},
 };
+use warifu_core::oath::{Algorithm, Parameters};
 
 pub(crate) const PASSWORD: &str = "24680";
 pub(crate) const SERVER_TIME_MS: i64 = 1_800_000_000_000;

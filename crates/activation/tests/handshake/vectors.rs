@@ -12,12 +12,12 @@ use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use warifu_activation::{
-    ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, Algorithm, Binding, Parameters, Randomness,
-    SUITE_ID,
+    ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, Binding, Randomness, SUITE_ID,
     client::{Registration, Started},
     messages::StartRequest,
     server::Setup,
 };
+use warifu_core::oath::{Algorithm, Parameters};
 
 use crate::common::{SERVER_TIME_MS, id, password};
 
@@ -62,14 +62,14 @@ struct Schedule {
 }
 
 fn schedule(binding: &Binding, token_id: &str, opaque: [&[u8]; 3], session_key: &[u8]) -> Schedule {
-    let algorithm = binding.parameters.algorithm();
+    let algorithm = binding.parameters.algorithm;
     let number = match algorithm {
         Algorithm::Sha1 => 1,
         Algorithm::Sha256 => 2,
         Algorithm::Sha512 => 3,
     };
-    let step_s = binding.parameters.step_s().to_be_bytes();
-    let parameters = [&[number, binding.parameters.digits()], step_s.as_slice()].concat();
+    let step_s = binding.parameters.step_s.to_be_bytes();
+    let parameters = [&[number, binding.parameters.digits], step_s.as_slice()].concat();
     let [service, user, issuance] = [
         &binding.service_id,
         &binding.token_user_id,
@@ -85,7 +85,7 @@ fn schedule(binding: &Binding, token_id: &str, opaque: [&[u8]; 3], session_key: 
     let seed = expand(
         session_key,
         &[seed_fields, transcript.clone()].concat(),
-        algorithm.seed_bytes(),
+        algorithm.seed_len(),
     );
     let labelled =
         |label: &[u8]| expand(session_key, &[&lp(&[label]), &transcript[..]].concat(), 32);
@@ -182,8 +182,8 @@ fn vector(name: &str, binding: &Binding, typed: &str) -> Value {
             "issuance_id": binding.issuance_id.as_str(),
             "token_id": token_id,
             "algorithm": name,
-            "digits": binding.parameters.digits(),
-            "step_s": binding.parameters.step_s(),
+            "digits": binding.parameters.digits,
+            "step_s": binding.parameters.step_s,
             "activation_password": typed,
             "server_time_ms": SERVER_TIME_MS,
             "setup_randomness": hex(&for_setup),

@@ -11,13 +11,14 @@ use warifu_activation::messages::{
     FinishRequest, FinishResponse, Record, StartRequest, StartResponse,
 };
 use warifu_activation::server::{Attempt, Setup};
-use warifu_activation::{ActivationPassword, Algorithm, Binding, Id, Parameters, Randomness, Seed};
+use warifu_activation::{ActivationPassword, Binding, Id, Randomness};
 use warifu_authenticator::activation::{
     Answer, FINISH_PATH, Next, Order, Progress, Request, START_PATH, Trip,
 };
 use warifu_authenticator::file::TokenFolder;
 use warifu_authenticator::{LocalId, ServerAddress, Tokens};
 use warifu_core::id::{ServiceId, TokenUserId};
+use warifu_core::oath::{Algorithm, Parameters, Seed};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 

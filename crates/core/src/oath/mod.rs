@@ -65,6 +65,20 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// Parameters within what a service may choose (PRODUCT.md §5): 6 to 8 digits, a step of 30 or 60 seconds; `None` for
+    /// any others.
+    #[must_use]
+    pub const fn new(algorithm: Algorithm, digits: u8, step_s: u32) -> Option<Self> {
+        if !digits_allowed(digits) || !step_allowed(step_s) {
+            return None;
+        }
+        Some(Self {
+            algorithm,
+            digits,
+            step_s,
+        })
+    }
+
     /// The time step that `seconds` since the epoch falls in (RFC 6238 §4.2), 64 bits wide (R03).
     #[must_use]
     pub fn time_step(&self, seconds: i64) -> i64 {
@@ -76,6 +90,16 @@ impl Parameters {
     pub fn seconds_left(&self, seconds: i64) -> i64 {
         i64::from(self.step_s) - seconds.rem_euclid(i64::from(self.step_s))
     }
+}
+
+/// Whether a service's codes may have so many digits (R04).
+pub(crate) const fn digits_allowed(digits: u8) -> bool {
+    6 <= digits && digits <= 8
+}
+
+/// Whether a service's time step may last so many seconds (R02).
+pub(crate) const fn step_allowed(step_s: u32) -> bool {
+    matches!(step_s, 30 | 60)
 }
 
 /// The shared secret of one token. Never shown, never logged, gone from memory when dropped (invariant 6).

@@ -3,9 +3,7 @@
 
 use warifu_activation::messages::{FinishRequest, Record as PasswordRecord, StartRequest};
 use warifu_activation::server::{Agreed, Attempt, ServerError};
-use warifu_activation::{
-    Algorithm as WireAlgorithm, Binding, Id, Parameters as WireParameters, Randomness,
-};
+use warifu_activation::{Binding, Id, Randomness};
 use warifu_core::activation::{
     ATTEMPT_LIVES_MS, DecoyReason, STARTS_PERIOD_MS, Start, finish, start, state_after_start,
 };
@@ -13,7 +11,6 @@ use warifu_core::audit::{Action, Origin};
 use warifu_core::id::{ServiceId, TokenId, TokenUserId};
 use warifu_core::issuance::{Issuance, IssuanceState};
 use warifu_core::notice::Notice;
-use warifu_core::oath::{Algorithm, Parameters};
 use warifu_core::refusal::Refusal;
 use warifu_core::service::{Policy, Service};
 use warifu_core::time::UnixMillis;
@@ -36,17 +33,6 @@ pub const DECOYS_MAX: u64 = 10_000;
 /// An id of ours in the protocol's type.
 pub(super) fn wire_id(text: &str) -> Result<Id, Failure> {
     Id::new(text).map_err(|_| Failure::fault("an id does not fit the protocol"))
-}
-
-/// The token's parameters in the protocol's type.
-pub(super) fn parameters_on_the_wire(parameters: &Parameters) -> Result<WireParameters, Failure> {
-    let algorithm = match parameters.algorithm {
-        Algorithm::Sha1 => WireAlgorithm::Sha1,
-        Algorithm::Sha256 => WireAlgorithm::Sha256,
-        Algorithm::Sha512 => WireAlgorithm::Sha512,
-    };
-    WireParameters::new(algorithm, parameters.digits, parameters.step_s)
-        .map_err(|_| Failure::fault("parameters do not fit the protocol"))
 }
 
 /// What a start found in the database.
@@ -208,7 +194,7 @@ impl App {
             service_id: request.service_id.clone(),
             token_user_id: request.token_user_id.clone(),
             issuance_id,
-            parameters: parameters_on_the_wire(&parameters)?,
+            parameters,
         };
         let record = match genuine {
             Some(StoredIssuance {

@@ -13,7 +13,7 @@ use warifu_core::time::{MINUTE_MS, UnixMillis};
 use warifu_core::user::Actor;
 use warifu_store::{Draft, MailStatus, Tx};
 
-use super::activation::{parameters_on_the_wire, wire_id};
+use super::activation::wire_id;
 use super::keys::Column;
 use super::notices::{Facts, enqueue};
 use super::session::Session;
@@ -306,12 +306,11 @@ impl App {
             &token_user_id,
             Some(draft.issuance_id.as_str()),
         );
-        let parameters = parameters_on_the_wire(&session.service.policy.parameters)?;
         Ok(Binding {
             service_id,
             token_user_id,
             issuance_id,
-            parameters,
+            parameters: session.service.policy.parameters,
         })
     }
 

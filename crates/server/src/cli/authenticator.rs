@@ -21,14 +21,13 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use etcetera::BaseStrategy as _;
 use serde_json::{Value as Json, json};
-use warifu_activation::ActivationPassword;
 use warifu_authenticator::activation::{Next, Order, Progress};
 use warifu_authenticator::file::TokenFolder;
 use warifu_authenticator::tokens::CLOCK_OFF_WARN_MS;
 use warifu_authenticator::{
     LocalId, Name, ServerAddress, ServerAddressError, State, Token, Tokens,
 };
-use warifu_core::activation_password::ActivationPassword as Typed;
+use warifu_core::activation_password::ActivationPassword;
 use warifu_core::id::{IdError, ServiceId, TokenUserId};
 use warifu_core::refusal::Refusal;
 
@@ -468,24 +467,13 @@ fn order(add: &Add, screen: &mut Screen<'_>) -> Result<Order, Failure> {
 fn read_password(add: &Add, screen: &mut Screen<'_>) -> Result<ActivationPassword, Failure> {
     let text = screen.text;
     let typed = screen.activation_password(add.activation_password_stdin)?;
-    let (min, max) = (
-        ActivationPassword::DIGITS_MIN,
-        ActivationPassword::DIGITS_MAX,
-    );
-    let limits = (
-        u8::try_from(min).unwrap_or(u8::MIN),
-        u8::try_from(max).unwrap_or(u8::MAX),
-    );
-    let refused = |refusal: Refusal| match refusal {
+    ActivationPassword::typed(&typed).map_err(|refusal| match refusal {
         Refusal::ActivationPasswordLength { min, max } => {
             let sentence = text.error(refusal.code(), &[("min", min.into()), ("max", max.into())]);
             Failure::refused(refusal.code(), sentence)
         }
         other => Failure::of(text, other),
-    };
-    let typed = Typed::typed(&typed, limits).map_err(refused)?;
-    let digits = std::str::from_utf8(typed.expose()).unwrap_or_default();
-    ActivationPassword::new(digits).map_err(|_| refused(Refusal::ActivationPasswordNotDigits))
+    })
 }
 
 /// The token that `code` is about: the named one, or the only active one.
