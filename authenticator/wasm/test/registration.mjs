@@ -83,6 +83,27 @@ for (const { inputs, messages, keys, states } of vectors) {
   });
 }
 
+test('a chosen password is judged by the rules of the server', async () => {
+  const own = { loginId: 'tanaka5937', mailAddress: 't0468@example.jp' };
+  const judged = async (/** @type {string} */ password, length = { min: 4, max: 8 }) =>
+    (await client.judgePassword(module, password, length, own)).refusal;
+  for (const [password, code] of [
+    ['604817', null],
+    ['', 'activation_password_length'],
+    ['604', 'activation_password_length'],
+    ['604817253', 'activation_password_length'],
+    ['60481a', 'activation_password_not_digits'],
+    ['６０４８１７', 'activation_password_not_digits'],
+    ['1234', 'activation_password_trivial'],
+    ['19840229', 'activation_password_trivial'],
+    ['5937', 'activation_password_trivial'],
+    ['0468', 'activation_password_trivial'],
+  ]) {
+    assert.equal(await judged(/** @type {string} */ (password)), code, `${password}`);
+  }
+  assert.equal(await judged('60481', { min: 6, max: 8 }), 'activation_password_length');
+});
+
 test('what is wrong is refused by its name', async () => {
   const { inputs, messages, states } = vectors[0];
   const random = () => new Uint8Array(32);

@@ -1,6 +1,6 @@
 // @ts-check
-// The client half of the activation handshake (docs/protocol.md) as calls on the wasm module `client.wasm`. Everything here
-// works on bytes: no network, no storage, no randomness of its own, so that a test can fix every byte.
+// The client half of the activation handshake (docs/protocol.md), and the rules of the activation password, as calls on the
+// wasm module `client.wasm`. Everything here works on bytes: no network, no storage, no randomness of its own, so that a test can fix every byte.
 
 /** What a call can refuse, by the status byte of `authenticator/wasm/src/lib.rs`. */
 const REFUSALS = /** @type {const} */ ([
@@ -27,6 +27,7 @@ const OPERATION = /** @type {const} */ ({
   activateStart: 3,
   activateFinish: 4,
   activateConfirm: 5,
+  judgePassword: 6,
 });
 
 /**
@@ -123,6 +124,24 @@ async function call(module, operation, input, outputs) {
 }
 
 const text = new TextEncoder();
+
+/**
+ * Judges an activation password that is being chosen (R44).
+ * @param {WebAssembly.Module} module
+ * @param {string} password normalised: NFKC, no white space
+ * @param {{min: number, max: number}} length least and most digits, by policy
+ * @param {{loginId: string, mailAddress: string}} own what others may know of the person: no part of it is accepted
+ * @returns {Promise<{refusal: string | null}>} the stable code of the refusal, or null when the password may be used
+ */
+export async function judgePassword(module, password, { min, max }, { loginId, mailAddress }) {
+  const [code] = await call(
+    module,
+    OPERATION.judgePassword,
+    [Uint8Array.of(min, max), text.encode(password), text.encode(loginId), text.encode(mailAddress)],
+    1,
+  );
+  return { refusal: new TextDecoder().decode(code) || null };
+}
 
 /**
  * Blinds the activation password on the issuance page.

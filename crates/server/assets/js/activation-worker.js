@@ -1,6 +1,6 @@
 // @ts-check
-// A module worker that runs the client half of the activation handshake beside the page: Argon2id takes a moment and 64 MiB,
-// and neither may stop the page. It draws the randomness and fetches `client.wasm`; it never talks to the server otherwise.
+// A module worker that judges activation passwords and runs the client half of the activation handshake beside the page:
+// Argon2id takes a moment and 64 MiB, and neither may stop the page. It draws the randomness and fetches `client.wasm`; it never talks to the server otherwise.
 //
 //   const worker = new Worker('/assets/js/activation-worker.js', { type: 'module' });
 //   worker.postMessage({ id: 1, op: 'registerStart', password });
@@ -14,6 +14,7 @@ import {
   activateConfirm,
   activateFinish,
   activateStart,
+  judgePassword,
   registerFinish,
   registerStart,
 } from './activation-client.js';
@@ -23,7 +24,9 @@ import {
  *   | { op: 'registerFinish', state: Uint8Array, password: string, response: Uint8Array }
  *   | { op: 'activateStart', serviceId: string, tokenUserId: string, password: string }
  *   | { op: 'activateFinish', state: Uint8Array, password: string, response: Uint8Array }
- *   | { op: 'activateConfirm', state: Uint8Array, response: Uint8Array }} Task
+ *   | { op: 'activateConfirm', state: Uint8Array, response: Uint8Array }
+ *   | { op: 'judgePassword', password: string, length: {min: number, max: number},
+ *       own: {loginId: string, mailAddress: string} }} Task
  * @typedef {Task & { id: number }} Ask
  * @typedef {{ id: number, ok: true, value: object }
  *   | { id: number, ok: false, error: import('./activation-client.js').Refusal | 'not_loaded' | 'internal' }} Answer
@@ -63,6 +66,8 @@ function run(module, task) {
       return activateFinish(module, task.state, task.password, task.response);
     case 'activateConfirm':
       return activateConfirm(module, task.state, task.response);
+    case 'judgePassword':
+      return judgePassword(module, task.password, task.length, task.own);
   }
 }
 

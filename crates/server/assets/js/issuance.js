@@ -1,11 +1,10 @@
 /**
- * Runs the issuance page (J1): checks the four fields, makes the registration in a worker, and talks to the server.
+ * Runs the issuance page (J1): checks the four fields, makes the registration, and talks to the server. A worker judges the
+ * activation password and computes with it; the rules are the server's own, compiled for the browser.
  * The activation password goes from its field into the worker and nowhere else; its inputs have no name, so no form sends it.
  * Without scripts the page says that it needs them, and the button stays off.
  * @module
  */
-
-import { normalised, refusal } from './activation-password.js';
 
 const form = /** @type {HTMLFormElement} */ (document.querySelector('#issuance'));
 const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type="submit"]'));
@@ -13,6 +12,12 @@ const progress = /** @type {HTMLElement} */ (form.querySelector('[data-progress]
 const progressText = /** @type {HTMLElement} */ (form.querySelector('[data-progress-text]'));
 const texts = form.dataset;
 const length = { min: Number(texts.lengthMin), max: Number(texts.lengthMax) };
+/** The message of each refusal of a chosen password, by its code. */
+const PASSWORD_REFUSALS = {
+  activation_password_length: texts.passwordLength,
+  activation_password_not_digits: texts.passwordNotDigits,
+  activation_password_trivial: texts.passwordTrivial,
+};
 const FIELDS = ['mail_address', 'mail_address_again', 'activation_password', 'activation_password_again'];
 
 /** @typedef {{field?: string, code: string, message: string}} Problem */
@@ -28,8 +33,16 @@ class Refused extends Error {
 
 const input = (/** @type {string} */ field) => /** @type {HTMLInputElement} */ (document.getElementById(field));
 
-/** @returns {Problem[]} */
-function problemsOfForm() {
+/** NFKC, and no white space: full-width digits are as good as others. */
+function normalised(/** @type {string} */ typed) {
+  return typed.normalize('NFKC').replace(/\s/gu, '');
+}
+
+/**
+ * @param {Registration} registration judges the activation password
+ * @returns {Promise<Problem[]>}
+ */
+async function problemsOfForm(registration) {
   /** @type {Problem[]} */
   const problems = [];
   const add = (/** @type {string} */ field, /** @type {string} */ code, /** @type {string | undefined} */ message) => {
@@ -41,10 +54,9 @@ function problemsOfForm() {
   else if (mail !== normalised(input('mail_address_again').value)) add('mail_address_again', 'mail_mismatch', texts.mailMismatch);
 
   const password = normalised(input('activation_password').value);
-  const refused = refusal(password, length, [mail]);
-  if (refused === 'length') add('activation_password', 'activation_password_length', texts.passwordLength);
-  else if (refused === 'not-digits') add('activation_password', 'activation_password_not_digits', texts.passwordNotDigits);
-  else if (refused === 'trivial') add('activation_password', 'activation_password_trivial', texts.passwordTrivial);
+  const own = { loginId: texts.loginId ?? '', mailAddress: mail };
+  const { refusal } = await registration.ask({ op: 'judgePassword', password, length, own });
+  if (refusal) add('activation_password', refusal, PASSWORD_REFUSALS[/** @type {keyof typeof PASSWORD_REFUSALS} */ (refusal)]);
   else if (password !== normalised(input('activation_password_again').value)) {
     add('activation_password_again', 'activation_password_mismatch', texts.passwordMismatch);
   }
@@ -121,7 +133,7 @@ async function post(url, body) {
 /** The worker could not do its part. */
 class WorkerFault extends Error {}
 
-/** The two steps of the registration in a worker of their own; its memory goes when the worker ends. */
+/** What is computed with the activation password, in a worker of its own; its memory goes when the worker ends. */
 class Registration {
   #worker = new Worker('/assets/js/activation-worker.js', { type: 'module' });
   #asked = 0;
@@ -161,14 +173,17 @@ function problemsOf(/** @type {unknown} */ fault) {
 }
 
 async function issue() {
-  const problems = problemsOfForm();
-  show(problems);
-  if (problems.length > 0) return;
-
-  const password = normalised(input('activation_password').value);
   const registration = new Registration();
   try {
     busy(texts.stepPrepare);
+    const problems = await problemsOfForm(registration);
+    if (problems.length > 0) {
+      busy(null);
+      show(problems);
+      return;
+    }
+    show([]);
+    const password = normalised(input('activation_password').value);
     const started = await registration.ask({ op: 'registerStart', password });
     busy(texts.stepStart);
     const issuance = await post(texts.start, {
@@ -185,7 +200,6 @@ async function issue() {
     });
     busy(texts.stepFinish);
     const { next } = await post(texts.finish, {
-      issuance_id: issuance.issuance_id,
       registration_record: toBase64Url(finished.record),
     });
     forgetPasswords();

@@ -24,6 +24,7 @@ pub(in crate::portal) async fn page(visitor: Visitor) -> Result<Response, Troubl
     let (length_min, length_max) = visitor.service.policy.activation_password_digits;
     visitor.page(&IssuancePage {
         frame: visitor.frame(),
+        login_id: session.user.login_id.clone(),
         mail_address: session.user.mail_address.clone().unwrap_or_default(),
         sending_domain: visitor.app().settings().sending_domain().to_owned(),
         length_min,

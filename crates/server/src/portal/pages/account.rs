@@ -53,6 +53,8 @@ impl SignInPage {
 pub struct IssuancePage {
     /// The shell.
     pub frame: Frame,
+    /// Who asks: an activation password that is part of it is trivial.
+    pub login_id: String,
     /// A mail address typed before, kept.
     pub mail_address: String,
     /// The domain that sends the mail, to allow in a spam filter.

@@ -158,6 +158,7 @@ impl Samples {
     fn issuance(&mut self) -> askama::Result<()> {
         let issuance = |frame, mail_address: &str| IssuancePage {
             frame,
+            login_id: "hanako".to_owned(),
             mail_address: mail_address.to_owned(),
             sending_domain: "otp.example.jp".to_owned(),
             length_min: 4,
