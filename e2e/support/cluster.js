@@ -43,29 +43,25 @@ export class Cluster {
     return /** @type {SmtpServer} */ (this.smtp).mails;
   }
 
-  /**
-   * @param {string} folder
-   * @param {{ nodes: number, postgres: boolean }} options
-   */
-  static async start(folder, { nodes, postgres }) {
-    mkdirSync(folder, { recursive: true });
-    const cluster = new Cluster(folder);
-    cluster.smtp = await SmtpServer.start(path.join(folder, 'smtp'));
-    cluster.proxy = await Proxy.start();
-    if (postgres) cluster.database = await newDatabase();
+  /** @param {{ nodes: number, postgres: boolean }} options */
+  async start({ nodes, postgres }) {
+    mkdirSync(this.folder, { recursive: true });
+    this.smtp = await SmtpServer.start(path.join(this.folder, 'smtp'));
+    this.proxy = await Proxy.start();
+    if (postgres) this.database = await newDatabase();
 
-    const ports = [];
     for (let at = 1; at <= nodes; at += 1) {
-      ports.push(await freePort());
-      cluster.configure(at, ports[at - 1]);
+      const port = await freePort();
+      this.proxy.targets.push(port);
+      this.configure(at, port);
     }
-    await cluster.provision();
-    cluster.nodes = ports.map(
-      (_, at) => new Program(warifu(), ['serve', '--config', cluster.file(`node-${at + 1}.toml`)], { log: cluster.file(`node-${at + 1}.log`) }),
-    );
-    for (const [at, node] of cluster.nodes.entries()) await node.until(() => answers(`http://127.0.0.1:${ports[at]}/`));
-    cluster.proxy.targets = ports;
-    return cluster;
+    await this.provision();
+    for (const [at, port] of this.proxy.targets.entries()) {
+      const config = this.file(`node-${at + 1}.toml`);
+      const node = new Program(warifu(), ['serve', '--config', config], { log: this.file(`node-${at + 1}.log`) });
+      this.nodes.push(node);
+      await node.until(() => answers(`http://127.0.0.1:${port}/`));
+    }
   }
 
   /** @param {string} name */
@@ -141,6 +137,7 @@ export class Cluster {
     return user;
   }
 
+  /** Stops all of it. Again, does nothing. */
   async stop() {
     await Promise.all(this.nodes.map((node) => node.stop()));
     await this.proxy?.stop();

@@ -101,18 +101,12 @@ export class Program {
     }
   }
 
-  /** Asks the program to end, and waits until it has. */
+  /** Asks the program to end, and waits until it has. Again, does nothing. */
   async stop() {
     const impatient = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS_MAX);
     this.child.kill('SIGTERM');
     await this.ended;
     clearTimeout(impatient);
-  }
-
-  /** Ends the program at once, as a crash would. */
-  async kill() {
-    this.child.kill('SIGKILL');
-    await this.ended;
   }
 }
 

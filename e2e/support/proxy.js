@@ -79,7 +79,9 @@ export class Proxy {
     request.on('data', (piece) => exchange.requestBody.push(piece)).pipe(onward);
   }
 
+  /** Stops it. Again, does nothing. */
   async stop() {
+    if (!this.server.listening) return;
     this.server.closeAllConnections();
     this.server.close();
     await once(this.server, 'close');

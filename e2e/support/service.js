@@ -22,13 +22,10 @@ export class Demo {
     this.port = 0;
   }
 
-  /** @param {string} folder */
-  static async start(folder) {
-    mkdirSync(folder, { recursive: true });
-    const demo = new Demo(folder);
-    demo.port = await freePort();
-    await demo.run(0);
-    return demo;
+  async start() {
+    mkdirSync(this.folder, { recursive: true });
+    this.port = await freePort();
+    await this.run(0);
   }
 
   /** @param {number} ahead_s how far the service's clock is ahead */

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { test as base } from '@playwright/test';
 import { Authenticator } from './authenticator.js';
+import { Cluster } from './cluster.js';
 import { labelsOf } from './labels.js';
 import { Demo } from './service.js';
 
@@ -13,9 +14,26 @@ export const test = base.extend({
 
   /** A `warifu demo` of this test alone. */
   demo: async ({}, use, info) => {
-    const demo = await Demo.start(info.outputPath('demo'));
-    await use(demo);
-    await demo.stop();
+    const demo = new Demo(info.outputPath('demo'));
+    try {
+      await demo.start();
+      await use(demo);
+    } finally {
+      await demo.stop();
+    }
+  },
+
+  /** Starts a service as an operator runs it, on one node or more. */
+  cluster: async ({}, use, info) => {
+    /** @type {Cluster[]} */
+    const clusters = [];
+    await use(async (/** @type {{ nodes: number, postgres: boolean }} */ options) => {
+      const cluster = new Cluster(info.outputPath(`cluster-${clusters.length + 1}`));
+      clusters.push(cluster);
+      await cluster.start(options);
+      return cluster;
+    });
+    for (const cluster of clusters) await cluster.stop();
   },
 
   /** Gives a new phone. */

@@ -1,7 +1,6 @@
 // R24, R45: secrets are planted, and then looked for in everything that was sent or written down.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Cluster } from '../support/cluster.js';
 import { carryOut, enrol, expectTitle, openTask, signInWithCode, signOut, suspend } from '../support/journey.js';
 import { filesBelow, root, run } from '../support/machine.js';
 import { found } from '../support/secrets.js';
@@ -13,9 +12,9 @@ const PASSWORD_FORMS = ['/sign-in', '/manage/users/release', '/manage/users/revo
 for (const postgres of [false, true]) {
   const database = postgres ? 'PostgreSQL' : 'SQLite';
 
-  test(`no secret is sent or written down: ${database}`, async ({ page, labels, phone, otherPerson }, info) => {
+  test(`no secret is sent or written down: ${database}`, async ({ page, cluster, labels, phone, otherPerson }) => {
     const activationPasswords = { master: '83517294', general: '60948213' };
-    const service = await Cluster.start(info.outputPath('service'), { nodes: 1, postgres });
+    const service = await cluster({ nodes: 1, postgres });
     const [master, general] = [service.user('master'), service.user('general')];
     const apps = { master: phone(), general: phone() };
 

@@ -1,10 +1,9 @@
 // Two nodes on one PostgreSQL, each request to the other one: nothing of the journey lives in one process.
-import { Cluster } from '../support/cluster.js';
 import { carryOut, enrol, enterCode, expectTitle, openTask, row, signIn, signInWithCode, signOut, suspend } from '../support/journey.js';
 import { expect, test } from '../support/test.js';
 
-test('the journey passes with requests alternating between two nodes', async ({ page, labels, phone, otherPerson }, info) => {
-  const service = await Cluster.start(info.outputPath('service'), { nodes: 2, postgres: true });
+test('the journey passes with requests alternating between two nodes', async ({ page, cluster, labels, phone, otherPerson }) => {
+  const service = await cluster({ nodes: 2, postgres: true });
   const [master, general] = [service.user('master'), service.user('general')];
   const app = phone();
 
