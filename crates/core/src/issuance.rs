@@ -21,6 +21,10 @@ impl MailAddress {
     /// # Errors
     /// [`Refusal::MailInvalid`]: no address, no dot in the domain, a quoted or literal form, or over the length.
     pub fn parse(typed: &str) -> Result<Self, Refusal> {
+        if typed.trim().contains(char::is_whitespace) {
+            // Leaving them out would write to another address than the one that was typed.
+            return Err(Refusal::MailInvalid);
+        }
         let text = normalised(typed);
         let options = email_address::Options::default()
             .with_required_tld()
@@ -177,6 +181,8 @@ mod tests {
             "a@b",
             "a@b@example.jp",
             "a b@",
+            "a b@example.jp",
+            "a\u{3000}b@example.jp",
             "\"a b\"@example.jp",
             "a@[127.0.0.1]",
             "a@例え.jp",

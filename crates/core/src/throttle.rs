@@ -35,8 +35,10 @@ impl Tries {
         let Some(last_at) = self.last_at else {
             return Ok(());
         };
-        let open_at = last_at.plus_ms(wait_ms(self.failures, free));
-        if now < open_at {
+        // Without a wait nothing is early, also where another node's clock is ahead of this one's.
+        let wait_ms = wait_ms(self.failures, free);
+        let open_at = last_at.plus_ms(wait_ms);
+        if wait_ms > 0 && now < open_at {
             Err(Refusal::SignInSlowed { open_at })
         } else {
             Ok(())
@@ -65,7 +67,10 @@ impl Tries {
     /// What is remembered when a try that was counted before it was judged turns out right (R31): as if it had not been.
     #[must_use]
     pub fn refunded(&self) -> Self {
-        Self { failures: self.failures.saturating_sub(1), last_at: self.last_at }
+        Self {
+            failures: self.failures.saturating_sub(1),
+            last_at: self.last_at,
+        }
     }
 }
 
@@ -98,12 +103,25 @@ mod tests {
     }
 
     #[test]
+    fn free_tries_stay_free_where_the_last_one_was_written_by_a_clock_that_is_ahead() {
+        let tries = Tries {
+            failures: FREE_PER_USER,
+            last_at: Some(NOW),
+        };
+        assert_eq!(tries.check(FREE_PER_USER, NOW.plus_ms(-MINUTE_MS)), Ok(()));
+    }
+
+    #[test]
     fn r37_nobody_is_locked_out_for_good() {
         let tries = Tries {
             failures: u32::MAX,
             last_at: Some(NOW),
         };
-        assert!(tries.check(FREE_PER_USER, NOW.plus_ms(WAIT_MAX_MS - 1)).is_err());
+        assert!(
+            tries
+                .check(FREE_PER_USER, NOW.plus_ms(WAIT_MAX_MS - 1))
+                .is_err()
+        );
         assert_eq!(tries.check(FREE_PER_USER, NOW.plus_ms(WAIT_MAX_MS)), Ok(()));
         assert_eq!(tries.after_failure(NOW.plus_ms(FORGET_MS)).failures, 1);
     }

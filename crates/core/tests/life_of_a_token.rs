@@ -261,7 +261,7 @@ impl World {
                 };
                 self.last_code = Some(code);
             }
-            other => self.not_judged(verdict, other),
+            other => Self::not_judged(verdict, other),
         }
     }
 
@@ -293,7 +293,7 @@ impl World {
                     "a used code counts as nothing"
                 );
             }
-            other => self.not_judged(verdict, other),
+            other => Self::not_judged(verdict, other),
         }
     }
 
@@ -322,18 +322,18 @@ impl World {
                     assert_eq!(verdict, Verdict::Wrong { tries_left });
                 }
             }
-            other => self.not_judged(verdict, other),
+            other => Self::not_judged(verdict, other),
         }
     }
 
-    fn not_judged(&self, verdict: Verdict, state: ModelState) {
+    fn not_judged(verdict: Verdict, state: ModelState) {
         match state {
             ModelState::Suspended { .. } => assert_eq!(verdict, Verdict::Suspended),
             ModelState::None | ModelState::Issued | ModelState::Revoked => {
-                assert_eq!(verdict, Verdict::Revoked)
+                assert_eq!(verdict, Verdict::Revoked);
             }
             ModelState::Activated | ModelState::InUse => {
-                panic!("a live token's code was not judged")
+                panic!("a live token's code was not judged");
             }
         }
     }

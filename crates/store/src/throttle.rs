@@ -25,6 +25,33 @@ impl Tx {
         })
     }
 
+    /// What is remembered under `key`, to be changed by this transaction: until it ends no other one gets past this for the
+    /// same key, so tries side by side are counted like one after the other (R31). Of an unknown key, that nothing was
+    /// tried up to `now`.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn tries_to_change(
+        &mut self,
+        key: &str,
+        now: UnixMillis,
+    ) -> Result<Tries, StoreError> {
+        let row = self
+            .query_one(
+                "INSERT INTO throttle (throttle_key, failures, last_at_ms) VALUES ($1, 0, $2)
+                 ON CONFLICT (throttle_key) DO UPDATE SET failures = throttle.failures
+                 RETURNING failures, last_at_ms",
+                params![key, now],
+            )
+            .await?;
+        row.map_or(Ok(Tries::default()), |row| {
+            Ok(Tries {
+                failures: row.number("failures")?,
+                last_at: Some(row.at("last_at_ms")?),
+            })
+        })
+    }
+
     /// Remembers `tries` under `key` in the place of what was there.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use serde_json::json;
 use warifu_activation::messages::MEDIA_TYPE;
 use warifu_core::audit::Origin;
 use warifu_core::refusal::Refusal;
+use warifu_core::time::SECOND_MS;
 
 use crate::app::{App, Failure};
 use crate::text::{Text, preferred};
@@ -47,7 +48,7 @@ async fn start(
         Ok(()) => app.start_activation(&body, &origin).await,
         Err(refusal) => Err(refusal.into()),
     };
-    answer(done, &headers, &origin)
+    answer(&app, done, &headers, &origin)
 }
 
 async fn finish(
@@ -61,7 +62,7 @@ async fn finish(
         Ok(()) => app.finish_activation(&body, &origin).await,
         Err(refusal) => Err(refusal.into()),
     };
-    answer(done, &headers, &origin)
+    answer(&app, done, &headers, &origin)
 }
 
 fn origin(caller: Option<Extension<Caller>>) -> Origin {
@@ -83,14 +84,39 @@ fn checked(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn answer(done: Result<Vec<u8>, Failure>, headers: &HeaderMap, origin: &Origin) -> Response {
+/// What a caller who should wait is told in `Retry-After`, in seconds.
+fn retry_after_s(app: &App, failure: &Failure) -> Option<u32> {
+    match failure {
+        Failure::Refused(Refusal::TooManyRequests { open_at }) => {
+            let seconds = (open_at.since_ms(app.now()) + SECOND_MS - 1) / SECOND_MS;
+            Some(u32::try_from(seconds).unwrap_or(1).max(1))
+        }
+        Failure::Store(_) | Failure::Refused(Refusal::Raced) => Some(AGAIN_AFTER_S),
+        _ => None,
+    }
+}
+
+fn answer(
+    app: &App,
+    done: Result<Vec<u8>, Failure>,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Response {
     match done {
         Ok(bytes) => (
             [(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))],
             bytes,
         )
             .into_response(),
-        Err(failure) => problem(&failure, headers, origin),
+        Err(failure) => {
+            let mut response = problem(&failure, headers, origin);
+            if let Some(seconds) = retry_after_s(app, &failure) {
+                response
+                    .headers_mut()
+                    .insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
     }
 }
 
@@ -113,11 +139,6 @@ fn problem(failure: &Failure, headers: &HeaderMap, origin: &Origin) -> Response 
         "detail": sentence, "request_id": origin.request_id });
     let mut response = (status, body.to_string()).into_response();
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(AGAIN_AFTER_S));
-    }
     response
 }
 

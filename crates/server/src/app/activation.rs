@@ -13,6 +13,7 @@ use warifu_core::issuance::{Issuance, IssuanceState};
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
 use warifu_core::service::{Policy, Service};
+use warifu_core::throttle::FREE_PER_ADDRESS;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::{Token, TokenState};
 use warifu_core::user::{Actor, User};
@@ -21,6 +22,7 @@ use warifu_store::{AttemptState, StoredAttempt, StoredIssuance, Tx};
 
 use super::keys::Column;
 use super::notices::{Facts, enqueue};
+use super::sign_in::network_of;
 use super::{App, Failure, Record};
 use crate::clock::{random_bytes, system_rng};
 
@@ -47,7 +49,8 @@ impl App {
     /// counted again; every other start is counted, and a start for ids that do not exist looks like any other (R53).
     ///
     /// # Errors
-    /// [`Refusal::ActivationMessage`] for bytes that are no start, or another start under the same attempt.
+    /// [`Refusal::ActivationMessage`] for bytes that are no start, or another start under the same attempt;
+    /// [`Refusal::TooManyRequests`] when the same address started too often without a right finish.
     pub async fn start_activation(
         &self,
         request: &[u8],
@@ -100,6 +103,7 @@ impl App {
         if let Some(issuance) = genuine {
             tx.lock_user(&issuance.user_id).await?;
         }
+        count_start_from(&mut tx, origin, now).await?;
         // What was read before the computation may have changed: the decision is taken again on what is true now.
         let again = look_up(&mut tx, request, now).await?;
         let version = |found: &Found| found.stored.as_ref().map(|stored| stored.version);
@@ -389,6 +393,7 @@ impl App {
         if !won {
             return Ok(Err(Refusal::AlreadyActivated));
         }
+        refund_start_from(tx, origin, now).await?;
         self.tell_user(tx, Notice::Activated, &user, now).await?;
         let actor = Actor::user(&user);
         let record = Record {
@@ -484,6 +489,34 @@ impl App {
         )
         .await
     }
+}
+
+/// Counts a start from its network address, whatever it is for: whoever makes up ids is slowed, and cannot fill the
+/// database. A right finish takes the count back, so that a company behind one address is not.
+async fn count_start_from(tx: &mut Tx, origin: &Origin, now: UnixMillis) -> Result<(), Failure> {
+    let Some(key) = source_key(origin) else {
+        return Ok(());
+    };
+    let tries = tx.tries_to_change(&key, now).await?;
+    tries
+        .check(FREE_PER_ADDRESS, now)
+        .map_err(|refusal| match refusal {
+            Refusal::SignInSlowed { open_at } => Refusal::TooManyRequests { open_at },
+            other => other,
+        })?;
+    Ok(tx.put_tries(&key, &tries.after_failure(now)).await?)
+}
+
+async fn refund_start_from(tx: &mut Tx, origin: &Origin, now: UnixMillis) -> Result<(), Failure> {
+    let Some(key) = source_key(origin) else {
+        return Ok(());
+    };
+    let tries = tx.tries_to_change(&key, now).await?;
+    Ok(tx.put_tries(&key, &tries.refunded()).await?)
+}
+
+fn source_key(origin: &Origin) -> Option<String> {
+    network_of(origin).map(|network| format!("activation_from/{network}"))
 }
 
 /// The stored answer to a start that came before, if it is the same start.

@@ -59,7 +59,7 @@ impl Column<'_> {
             Self::TokenSeed { row, parameters } => ("token", "sealed_seed", row, Some(parameters)),
             Self::TokenDeviceKey { row } => ("token", "sealed_device_key", row, None),
         };
-        let parameters = parameters.map(encoded).unwrap_or_default();
+        let parameters = parameters.copied().map(encoded).unwrap_or_default();
         work(&Place {
             table,
             row,
@@ -70,7 +70,7 @@ impl Column<'_> {
 }
 
 /// `sha256/6/60`: what a seed is good for, so that it cannot be used with other parameters.
-fn encoded(parameters: &Parameters) -> Vec<u8> {
+fn encoded(parameters: Parameters) -> Vec<u8> {
     format!(
         "{}/{}/{}",
         parameters.algorithm.as_str(),

@@ -2,6 +2,7 @@
 //! all, with a result for each (R40).
 
 use warifu_core::audit::{Action, Origin};
+use warifu_core::contract::USERS_MAX;
 use warifu_core::id::UserId;
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
@@ -123,6 +124,9 @@ impl App {
         let mut targets = targets.to_vec();
         targets.sort_unstable();
         targets.dedup();
+        if targets.len() > USERS_MAX {
+            return Err(Refusal::NotFound.into());
+        }
         let mut outcomes = Vec::with_capacity(targets.len());
         for target in &targets {
             outcomes.push(
@@ -145,7 +149,7 @@ impl App {
         let now = self.now();
         let key = format!("confirmation/{}", session.user.id);
         let mut tx = self.store.begin().await?;
-        let tries = tx.tries(&key).await?;
+        let tries = tx.tries_to_change(&key, now).await?;
         tries.check(FREE_PER_USER, now)?;
         tx.put_tries(&key, &tries.after_failure(now)).await?;
         let hashes = tx

@@ -15,14 +15,15 @@ use warifu_store::ClaimedMail;
 use super::notices::Facts;
 use super::{App, Failure, time_zone};
 use crate::letters::{Letter, Notice as LetterNotice, NoticeLetter, TokenLetter};
-use crate::mail::{Mailer, OutgoingMail, SendErrorKind};
+use crate::mail::{Mailer, OutgoingMail, SendError, SendErrorKind};
 use crate::portal::pages::path;
 use crate::text::Text;
 
-/// Mails claimed at once.
-pub const BATCH_MAX: u32 = 16;
-/// How long a claim holds, in milliseconds: longer than a delivery can take. After it another node may send.
-pub const CLAIM_MS: i64 = 5 * MINUTE_MS;
+/// Mails claimed at once. They go out one after the other.
+pub const BATCH_MAX: u32 = 4;
+/// How long a claim holds, in milliseconds: longer than all deliveries of a batch can take, each with its timeouts. After it
+/// another node may send.
+pub const CLAIM_MS: i64 = 10 * MINUTE_MS;
 /// Tries after which a mail is given up and shown as failed: with [`wait_ms`], about a day and a half.
 pub const TRIES_MAX: u32 = 12;
 /// The longest wait between two tries, in milliseconds.
@@ -64,11 +65,23 @@ impl App {
     }
 
     async fn deliver(&self, mailer: &Mailer, mail: &ClaimedMail) -> Result<(), Failure> {
-        let Some(letter) = self.write_letter(mail).await? else {
-            let mut tx = self.store.begin().await?;
-            tx.mark_failed_try(&mail.id, self.now(), "what the mail is about is gone", true)
-                .await?;
-            return Ok(tx.commit().await?);
+        let letter = match self.write_letter(mail).await {
+            Ok(Some(letter)) => letter,
+            Ok(None) => {
+                let mut tx = self.store.begin().await?;
+                tx.mark_failed_try(&mail.id, self.now(), "what the mail is about is gone", true)
+                    .await?;
+                return Ok(tx.commit().await?);
+            }
+            // A mail that we cannot write is ours to mend; the ones behind it must not wait for that.
+            Err(Failure::Fault(what)) => {
+                let unwritten = SendError {
+                    kind: SendErrorKind::Temporary,
+                    reason: what.to_owned(),
+                };
+                return self.failed(mail, &unwritten).await;
+            }
+            Err(failure) => return Err(failure),
         };
         let outgoing = OutgoingMail {
             mail_id: mail.id.as_str().to_owned(),
@@ -79,25 +92,23 @@ impl App {
             body: letter.body,
         };
         let sent = mailer.send(&outgoing).await;
-        let now = self.now();
-        let mut tx = self.store.begin().await?;
-        match sent {
-            Ok(()) => {
-                tx.mark_sent(&mail.id, now).await?;
-            }
-            Err(error) => {
-                let tries = mail.tries + 1;
-                let give_up = error.kind == SendErrorKind::Permanent || tries >= TRIES_MAX;
-                tracing::warn!(mail_id = %mail.id, tries, give_up, reason = %error.reason, "a mail was not delivered");
-                tx.mark_failed_try(
-                    &mail.id,
-                    now.plus_ms(wait_ms(tries)),
-                    &error.reason,
-                    give_up,
-                )
-                .await?;
-            }
+        if let Err(error) = sent {
+            return self.failed(mail, &error).await;
         }
+        let mut tx = self.store.begin().await?;
+        tx.mark_sent(&mail.id, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes a try that failed: later again, or never.
+    async fn failed(&self, mail: &ClaimedMail, error: &SendError) -> Result<(), Failure> {
+        let tries = mail.tries + 1;
+        let give_up = error.kind == SendErrorKind::Permanent || tries >= TRIES_MAX;
+        tracing::warn!(mail_id = %mail.id, tries, give_up, reason = %error.reason, "a mail was not delivered");
+        let next = self.now().plus_ms(wait_ms(tries));
+        let mut tx = self.store.begin().await?;
+        tx.mark_failed_try(&mail.id, next, &error.reason, give_up)
+            .await?;
         Ok(tx.commit().await?)
     }
 

@@ -1,6 +1,8 @@
 //! J0: the password, and where it leads. A try is counted before it is judged, so that any number of tries side by side
 //! are slowed as one after the other would be (R30, R31, R36).
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use warifu_core::audit::{Action, Origin};
 use warifu_core::id::ServiceId;
 use warifu_core::refusal::Refusal;
@@ -60,13 +62,13 @@ impl App {
         origin: &Origin,
     ) -> Result<SignedIn, Failure> {
         let now = self.now();
-        if login_id.len() > LOGIN_ID_MAX {
+        if login_id.len() > LOGIN_ID_MAX || login_id.chars().any(char::is_control) {
             return Err(Refusal::SignInRefused.into());
         }
         let keys = throttle_keys(service_id, login_id, origin);
         let mut tx = self.store.begin().await?;
         for (key, free) in &keys {
-            let tries = tx.tries(key).await?;
+            let tries = tx.tries_to_change(key, now).await?;
             tries.check(*free, now)?;
             tx.put_tries(key, &tries.after_failure(now)).await?;
         }
@@ -116,7 +118,7 @@ impl App {
             if place == 0 {
                 tx.clear_tries(key).await?;
             } else {
-                let tries = tx.tries(key).await?;
+                let tries = tx.tries_to_change(key, now).await?;
                 tx.put_tries(key, &tries.refunded()).await?;
             }
         }
@@ -207,9 +209,42 @@ async fn where_to(tx: &mut Tx, user: &User, now: UnixMillis) -> Result<Destinati
 /// attacker who changes users is slowed by the second, one who changes addresses by the first.
 fn throttle_keys(service_id: &ServiceId, login_id: &str, origin: &Origin) -> Vec<(String, u32)> {
     let user = (format!("sign_in/{service_id}/{login_id}"), FREE_PER_USER);
-    let address = origin
-        .address
-        .as_ref()
-        .map(|address| (format!("address/{address}"), FREE_PER_ADDRESS));
+    let address =
+        network_of(origin).map(|network| (format!("sign_in_from/{network}"), FREE_PER_ADDRESS));
     core::iter::once(user).chain(address).collect()
+}
+
+/// The network that a request came from, as far as one subscriber usually has it: an IPv4 address, or the first 64 bits of
+/// an IPv6 address.
+pub(super) fn network_of(origin: &Origin) -> Option<IpAddr> {
+    let address: IpAddr = origin.address.as_deref()?.parse().ok()?;
+    Some(match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_subscriber_count_as_one() {
+        let network = |address: &str| {
+            let origin = Origin {
+                address: Some(address.to_owned()),
+                ..Origin::default()
+            };
+            network_of(&origin).map(|network| network.to_string())
+        };
+        assert_eq!(
+            network("2001:db8:1:2:3:4:5:6"),
+            Some("2001:db8:1:2::".to_owned())
+        );
+        assert_eq!(network("192.0.2.7"), Some("192.0.2.7".to_owned()));
+        assert_eq!(network("::ffff:192.0.2.7"), Some("192.0.2.7".to_owned()));
+        assert_eq!(network("nonsense"), None);
+    }
 }

@@ -133,7 +133,9 @@ fn head(visitor: &Visitor, id: &str, message: &Message<'_>) -> Result<DemoMail, 
             .unwrap_or_default()
             .to_owned()
     };
-    let at = message.date().map_or(0, |date| date.to_timestamp());
+    let at = message
+        .date()
+        .map_or(0, mail_parser::DateTime::to_timestamp);
     let at = Timestamp::from_second(at).map_or(0, Timestamp::as_millisecond);
     Ok(DemoMail {
         id: id.to_owned(),

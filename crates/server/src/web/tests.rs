@@ -171,8 +171,8 @@ async fn r79_a_request_that_takes_too_long_is_cut() {
         request_timeout: Duration::from_millis(20),
         ..Limits::default()
     };
-    let routes = routes().route("/never", get(std::future::pending::<&'static str>));
-    let router = protected(routes, shell(limits, false));
+    let with_endless = routes().route("/never", get(std::future::pending::<&'static str>));
+    let router = protected(with_endless, shell(limits, false));
     assert_eq!(
         ask(&router, "/never").await.status(),
         StatusCode::SERVICE_UNAVAILABLE

@@ -138,7 +138,13 @@ fn problem(visitor: &Visitor, refusal: &Refusal) -> Result<Problem, Trouble> {
 async fn perform(visitor: &Visitor, task: Task, body: &[u8]) -> Result<Response, Trouble> {
     let fields = Fields::read(visitor, body)?;
     let session = manager(visitor)?;
-    let targets: Vec<_> = fields.all("user").map(UserId::from_stored).collect();
+    // What no page of ours has sent names nobody.
+    let plain = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let targets: Vec<_> = fields
+        .all("user")
+        .filter(plain)
+        .map(UserId::from_stored)
+        .collect();
     let password = Password::new(fields.text("confirmation_password").to_owned());
     let outcomes = match visitor
         .app()
