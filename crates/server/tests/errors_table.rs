@@ -36,7 +36,7 @@ fn placeholders() -> Vec<(&'static str, Value)> {
         word("digits", "N"),
         word("tries_left", "N"),
         word("run", "N"),
-        word("id", "ID"),
+        word("support", "NUMBER"),
     ]
 }
 

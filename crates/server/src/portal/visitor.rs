@@ -350,7 +350,7 @@ impl Visitor {
         match (failure, self.circumstances(Releasers::HelpDesk)) {
             (Failure::Refused(refusal), Ok(about)) => Problem::of(refusal, &about),
             (Failure::Store(_), _) => Problem::new("service_unavailable"),
-            (_, _) => Problem::new("internal").with("id", self.origin.request_id.clone()),
+            (_, _) => Problem::new("internal").with("support", self.origin.request_id.clone()),
         }
     }
 
@@ -524,7 +524,7 @@ fn bare_fault(failure: &Failure, origin: &Origin) -> Response {
     let text = Text::default();
     let sentence = match failure {
         Failure::Store(_) => Problem::new("service_unavailable"),
-        _ => Problem::new("internal").with("id", origin.request_id.clone()),
+        _ => Problem::new("internal").with("support", origin.request_id.clone()),
     };
     let mut response = (status_of(failure), sentence.sentence(text).into_owned()).into_response();
     response
