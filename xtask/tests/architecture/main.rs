@@ -109,9 +109,9 @@ fn only_the_store_holds_sql() {
     let mut broken = Vec::new();
     for file in files()
         .iter()
-        .filter(|file| file.is_rust() && !file.path.starts_with(rules::SQL_HOME))
+        .filter(|file| file.is_product() && !file.path.starts_with(rules::SQL_HOME))
     {
-        let (literals, _) = split(&file.text);
+        let (literals, _) = split(file.product());
         broken.extend(
             literals
                 .iter()

@@ -63,7 +63,7 @@ pub(crate) const NOT_SAID_IN_CORE: &[&str] = &[
     ".await",
 ];
 
-/// The only folder whose files hold SQL.
+/// The only folder whose files hold SQL. Tests elsewhere may look into the database, and damage it.
 pub(crate) const SQL_HOME: &str = "crates/store/";
 
 /// Where HTTP is known: paths under `crates/server/src/`, folders or single files.
