@@ -47,6 +47,30 @@ pub enum Releasers {
     HelpDesk,
 }
 
+impl Releasers {
+    /// The name as it is stored with a mail and as the catalogue's argument `who`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::MasterOrAdministrator => "master_or_administrator",
+            Self::HelpDesk => "help_desk",
+        }
+    }
+
+    /// Of a stored name; `None` for any other text.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::Administrator,
+            Self::MasterOrAdministrator,
+            Self::HelpDesk,
+        ]
+        .into_iter()
+        .find(|releasers| releasers.as_str() == name)
+    }
+}
+
 /// Who can release `user`, given the users of the contract.
 #[must_use]
 pub fn releasers(user: &User, contract: &[User]) -> Releasers {

@@ -9,7 +9,6 @@ use askama::Template;
 
 use warifu_core::suspension::Releasers;
 
-use crate::portal::pages::releasers_word;
 use crate::text::Text;
 
 /// A mail's words, ready for the outbox.
@@ -164,10 +163,9 @@ impl NoticeLetter {
         let text = self.text;
         match &self.notice {
             Notice::Activated => text.t("mail-activated-next"),
-            Notice::Suspended(who) => text.t_args(
-                "mail-suspended-next",
-                &[("who", releasers_word(*who).into())],
-            ),
+            Notice::Suspended(who) => {
+                text.t_args("mail-suspended-next", &[("who", who.as_str().into())])
+            }
             Notice::Released => text.t("mail-released-next"),
             Notice::Revoked { opens: Some(opens) } => {
                 text.t_args("mail-revoked-next", &[("opens", opens.as_str().into())])

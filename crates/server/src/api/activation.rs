@@ -37,18 +37,20 @@ pub fn routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// One of the two messages of an app.
+#[derive(Clone, Copy)]
+enum Step {
+    Start,
+    Finish,
+}
+
 async fn start(
     State(app): State<Arc<App>>,
     caller: Option<Extension<Caller>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let origin = origin(caller);
-    let done = match checked(&headers) {
-        Ok(()) => app.start_activation(&body, &origin).await,
-        Err(refusal) => Err(refusal.into()),
-    };
-    answer(&app, done, &headers, &origin)
+    take(Step::Start, &app, &origin(caller), &headers, &body).await
 }
 
 async fn finish(
@@ -57,12 +59,22 @@ async fn finish(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let origin = origin(caller);
-    let done = match checked(&headers) {
-        Ok(()) => app.finish_activation(&body, &origin).await,
-        Err(refusal) => Err(refusal.into()),
+    take(Step::Finish, &app, &origin(caller), &headers, &body).await
+}
+
+async fn take(
+    step: Step,
+    app: &App,
+    origin: &Origin,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let done = match (checked(headers), step) {
+        (Err(refusal), _) => Err(refusal.into()),
+        (Ok(()), Step::Start) => app.start_activation(body, origin).await,
+        (Ok(()), Step::Finish) => app.finish_activation(body, origin).await,
     };
-    answer(&app, done, &headers, &origin)
+    answer(app, done, headers, origin)
 }
 
 fn origin(caller: Option<Extension<Caller>>) -> Origin {

@@ -137,16 +137,7 @@ impl App {
             actor: &actor,
             origin,
         };
-        for cancelled in tx.cancel_issuances(&session.user.id).await? {
-            record
-                .write(
-                    &mut tx,
-                    Action::CancelIssuance,
-                    ("issuance", cancelled.as_str()),
-                    "done",
-                )
-                .await?;
-        }
+        withdraw(&mut tx, session, &record).await?;
         tx.insert_issuance(&issuance, &sealed).await?;
         tx.remove_draft(&session.user.id).await?;
         self.tell_of_new_address(&mut tx, session, &issuance.mail_address, now)
@@ -236,16 +227,7 @@ impl App {
             origin,
         };
         let mut tx = self.store.begin().await?;
-        for cancelled in tx.cancel_issuances(&session.user.id).await? {
-            record
-                .write(
-                    &mut tx,
-                    Action::CancelIssuance,
-                    ("issuance", cancelled.as_str()),
-                    "done",
-                )
-                .await?;
-        }
+        withdraw(&mut tx, session, &record).await?;
         Ok(tx.commit().await?)
     }
 
@@ -349,6 +331,17 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Cancels what the user was issued and has not activated.
+async fn withdraw(tx: &mut Tx, session: &Session, record: &Record<'_>) -> Result<(), Failure> {
+    for cancelled in tx.cancel_issuances(&session.user.id).await? {
+        let target = ("issuance", cancelled.as_str());
+        record
+            .write(tx, Action::CancelIssuance, target, "done")
+            .await?;
+    }
+    Ok(())
 }
 
 async fn queue_token_mail(

@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 use warifu_core::id::{IssuanceId, MailId};
 use warifu_core::notice::{Notice, recipients};
-use warifu_core::suspension::Releasers;
 use warifu_core::time::UnixMillis;
 use warifu_core::user::{Language, User};
 use warifu_store::{Mail, Tx};
@@ -22,17 +21,8 @@ pub(super) struct Facts {
     pub about: Option<String>,
     /// When sign-in opens again, Unix milliseconds.
     pub reopens_at_ms: Option<i64>,
-    /// Who can release: `administrator`, `master_or_administrator`, `help_desk`.
+    /// Who can release, by its stored name.
     pub releasers: Option<String>,
-}
-
-/// The stored name of who can release.
-pub(super) const fn releasers_name(releasers: Releasers) -> &'static str {
-    match releasers {
-        Releasers::Administrator => "administrator",
-        Releasers::MasterOrAdministrator => "master_or_administrator",
-        Releasers::HelpDesk => "help_desk",
-    }
 }
 
 /// A mail to one user about the user's own token.

@@ -184,11 +184,8 @@ fn words(
     service: &Service,
     reader: &User,
 ) -> Result<LetterNotice, Failure> {
-    let who = match facts.releasers.as_deref() {
-        Some("administrator") => Releasers::Administrator,
-        Some("master_or_administrator") => Releasers::MasterOrAdministrator,
-        _ => Releasers::HelpDesk,
-    };
+    let named = facts.releasers.as_deref().and_then(Releasers::from_name);
+    let who = named.unwrap_or(Releasers::HelpDesk);
     let opens = match facts.reopens_at_ms.filter(|&ms| ms > facts.at_ms) {
         Some(ms) => Some(moment(text, service, UnixMillis(ms))?),
         None => None,

@@ -14,7 +14,7 @@ use warifu_core::verification::{Verdict, decide};
 use warifu_store::{StoredToken, Tx};
 
 use super::keys::Column;
-use super::notices::{Facts, enqueue_to_all, releasers_name};
+use super::notices::{Facts, enqueue_to_all};
 use super::session::{Session, SessionCookie, step_up};
 use super::{App, Failure, Record};
 
@@ -162,7 +162,7 @@ impl App {
         let releasers = releasers(&session.user, &contract);
         let facts = Facts {
             at_ms: now.0,
-            releasers: Some(releasers_name(releasers).to_owned()),
+            releasers: Some(releasers.as_str().to_owned()),
             ..Facts::default()
         };
         enqueue_to_all(tx, Notice::Suspended, &session.user, &contract, &facts, now).await?;

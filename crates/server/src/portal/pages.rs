@@ -31,7 +31,7 @@ pub use manage::{
     ManagePage, ManageUsersPage, Outcome, ResultPage, Task, TopPage, UserListPage, UserOutcome,
     UserRow,
 };
-pub use refusal::{Circumstances, error_codes, releasers_word};
+pub use refusal::{Circumstances, error_codes};
 
 /// Where the pages are: the handlers' routes and the templates' links have this one home.
 pub mod path {

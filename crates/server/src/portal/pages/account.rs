@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use warifu_core::suspension::Releasers;
 
-use super::refusal::releasers_word;
 use super::{Field, Frame, Input, Problem, path};
 
 /// What the sign-in page says before anything was typed.
@@ -377,11 +376,9 @@ impl RefusedPage {
 
     fn sentence(&self) -> String {
         let problem = match &self.refusal {
-            Refusal::Suspended(who) => {
-                Problem::new("user_suspended").with("who", releasers_word(*who))
-            }
+            Refusal::Suspended(who) => Problem::new("user_suspended").with("who", who.as_str()),
             Refusal::SuspendedNow(who) => {
-                Problem::new("code_suspended_now").with("who", releasers_word(*who))
+                Problem::new("code_suspended_now").with("who", who.as_str())
             }
             Refusal::Waiting { opens } => {
                 Problem::new("reissue_not_yet").with("opens", opens.clone())

@@ -17,16 +17,6 @@ pub fn error_codes() -> impl Iterator<Item = &'static str> {
     Refusal::CODES.iter().copied().chain(SERVER_CODES)
 }
 
-/// Who can release, as the catalogue's argument `who` and as stored with a mail.
-#[must_use]
-pub const fn releasers_word(releasers: Releasers) -> &'static str {
-    match releasers {
-        Releasers::Administrator => "administrator",
-        Releasers::MasterOrAdministrator => "master_or_administrator",
-        Releasers::HelpDesk => "help_desk",
-    }
-}
-
 /// What a sentence needs to know beside the refusal.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
@@ -53,7 +43,7 @@ impl Problem {
             }
             Refusal::ReissueNotYet { open_at } => problem.with("opens", about.moment(open_at)),
             Refusal::UserSuspended | Refusal::CodeSuspendedNow => {
-                problem.with("who", releasers_word(about.releasers))
+                problem.with("who", about.releasers.as_str())
             }
             Refusal::ActivationPasswordLength { min, max } => {
                 problem.with("min", min).with("max", max)
