@@ -38,10 +38,18 @@ impl Binding {
     }
 }
 
-/// `credential_identifier` of RFC 9807, which selects the OPRF key: lp(service id) | lp(token user id).
-pub(crate) fn credential_identifier(service_id: &Id, token_user_id: &Id) -> Vec<u8> {
+/// `credential_identifier` of RFC 9807, which selects the OPRF key: lp(service id) | lp(token user id), and for a decoy that
+/// must tell nothing of the real key, | lp(label).
+pub(crate) fn credential_identifier(
+    service_id: &Id,
+    token_user_id: &Id,
+    label: Option<&[u8]>,
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_lp(&mut bytes, service_id.as_str().as_bytes());
     put_lp(&mut bytes, token_user_id.as_str().as_bytes());
+    if let Some(label) = label {
+        put_lp(&mut bytes, label);
+    }
     bytes
 }

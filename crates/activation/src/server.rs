@@ -50,6 +50,41 @@ pub struct Setup {
     decoy_key: Zeroizing<[u8; HASH_BYTES]>,
 }
 
+/// How a start is answered.
+///
+/// KE2 holds the password of the app evaluated under a key that the credential identifier selects, with or without a record.
+/// Whoever has kept a genuine KE2 can check a guess against it with each evaluation under the same key. So a decoy for an
+/// issuance whose starts are used up is made under another key; and because that change can be seen by sending the same
+/// KE1 twice, ids that nobody knows change their key after as many starts.
+#[derive(Clone, Copy)]
+pub enum Answer<'a> {
+    /// With the record of the issuance.
+    Genuine(&'a Record),
+    /// For ids that nobody knows, while an issuance would still have starts: under the key that it would have.
+    Unknown,
+    /// For an issuance that has starts left and may not use them: under a key of its own.
+    Closed,
+    /// For ids whose starts are used up, whether anybody knows them or not: under yet another key.
+    Spent,
+}
+
+impl<'a> Answer<'a> {
+    fn record(self) -> Option<&'a Record> {
+        match self {
+            Self::Genuine(record) => Some(record),
+            Self::Unknown | Self::Closed | Self::Spent => None,
+        }
+    }
+
+    fn label(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Genuine(_) | Self::Unknown => None,
+            Self::Closed => Some(b"closed"),
+            Self::Spent => Some(b"spent"),
+        }
+    }
+}
+
 impl Setup {
     /// Makes new secrets, once in the life of an installation.
     #[must_use]
@@ -99,7 +134,7 @@ impl Setup {
         let started = ServerRegistration::start(
             &self.opaque,
             request.blinded.to_opaque(),
-            &credential_identifier(&binding.service_id, &binding.token_user_id),
+            &credential_identifier(&binding.service_id, &binding.token_user_id, None),
         )
         .map_err(|_| ServerError::Internal)?;
         Ok(RegistrationResponse {
@@ -108,8 +143,8 @@ impl Setup {
         })
     }
 
-    /// Answers a start. `record` is the one that was registered for `binding`; `None` gives a decoy that looks the same and
-    /// that no proof can ever fit (R53), made with [`Setup::decoy_randomness`] and [`Setup::public_issuance_id`].
+    /// Answers a start, with the record that was registered for `binding` or with a decoy that looks the same and that no
+    /// proof can ever fit (R53), made with [`Setup::decoy_randomness`] and [`Setup::public_issuance_id`].
     ///
     /// The app learns from the answer whether its password was right, so the try is counted, and the count committed, before
     /// the answer goes out (R50). The state and the answer's bytes are kept with the attempt: the same start again gets the
@@ -119,7 +154,7 @@ impl Setup {
     /// [`ServerError::Mismatch`] when `binding` is of another service or user than the request; [`ServerError::Internal`].
     pub fn start(
         &self,
-        record: Option<&Record>,
+        answer: Answer<'_>,
         binding: Binding,
         request: &StartRequest,
         server_time_ms: i64,
@@ -137,9 +172,11 @@ impl Setup {
         let started = ServerLogin::start(
             &mut generator.0,
             &self.opaque,
-            record.map(|record| ServerRegistration::finish(record.to_opaque())),
+            answer
+                .record()
+                .map(|record| ServerRegistration::finish(record.to_opaque())),
             request.ke1.to_opaque(),
-            &credential_identifier(&binding.service_id, &binding.token_user_id),
+            &credential_identifier(&binding.service_id, &binding.token_user_id, answer.label()),
             ServerLoginParameters {
                 context: None,
                 identifiers: Identifiers {

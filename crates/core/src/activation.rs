@@ -52,6 +52,29 @@ impl DecoyReason {
     }
 }
 
+/// Under which key a decoy evaluates what the app sent (docs/protocol.md, decoys).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecoyKey {
+    /// The key that an issuance of these ids would have.
+    Unknown,
+    /// A key of its own: whoever kept a genuine answer must not be able to check guesses with decoys.
+    Closed,
+    /// Yet another, after as many starts as an issuance has: for known and unknown ids alike, so that the change of key says
+    /// nothing.
+    Spent,
+}
+
+/// The key of a decoy. `starts_with_ids` are the starts that were made with these ids so far, genuine or not.
+#[must_use]
+pub const fn decoy_key(reason: DecoyReason, starts_with_ids: u32, policy: &Policy) -> DecoyKey {
+    match reason {
+        DecoyReason::Locked => DecoyKey::Spent,
+        _ if starts_with_ids >= policy.starts_per_issuance_max => DecoyKey::Spent,
+        DecoyReason::DayUsedUp | DecoyReason::Forgotten => DecoyKey::Closed,
+        DecoyReason::Unknown => DecoyKey::Unknown,
+    }
+}
+
 /// Decides how to answer a start. `starts_of_user` are the user's counted starts of the last [`STARTS_PERIOD_MS`], over
 /// all issuances: a new issuance is no new set of guesses (R51).
 ///
@@ -166,6 +189,31 @@ mod tests {
             start(None, 0, &Policy::manual(), NOW),
             Start::Decoy(DecoyReason::Unknown)
         );
+    }
+
+    #[test]
+    fn r50_a_decoy_for_a_known_issuance_never_uses_the_issuances_key() {
+        let policy = Policy::manual();
+        for starts in 0..10 {
+            assert_eq!(
+                decoy_key(DecoyReason::Locked, starts, &policy),
+                DecoyKey::Spent
+            );
+            for reason in [DecoyReason::DayUsedUp, DecoyReason::Forgotten] {
+                assert_ne!(decoy_key(reason, starts, &policy), DecoyKey::Unknown);
+            }
+        }
+    }
+
+    #[test]
+    fn r53_the_key_changes_after_five_starts_whether_the_ids_exist_or_not() {
+        let policy = Policy::manual();
+        assert_eq!(
+            decoy_key(DecoyReason::Unknown, 4, &policy),
+            DecoyKey::Unknown
+        );
+        assert_eq!(decoy_key(DecoyReason::Unknown, 5, &policy), DecoyKey::Spent);
+        assert_eq!(decoy_key(DecoyReason::Locked, 5, &policy), DecoyKey::Spent);
     }
 
     #[test]

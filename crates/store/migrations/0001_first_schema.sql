@@ -84,6 +84,7 @@ CREATE TABLE attempt (
     started_at_ms BIGINT NOT NULL,
     expires_at_ms BIGINT NOT NULL
 );
+CREATE INDEX attempt_of_ids ON attempt (service_id, token_user_id);
 CREATE INDEX attempt_user ON attempt (user_id, started_at_ms);
 CREATE INDEX attempt_age ON attempt (state, started_at_ms);
 CREATE INDEX attempt_decoy ON attempt (started_at_ms, attempt_id) WHERE issuance_id IS NULL;

@@ -166,6 +166,23 @@ impl Tx {
         .map_or(Ok(0), |row| row.number("starts"))
     }
 
+    /// The starts that were made with these ids and are still kept, genuine or not. The ids are as the app sent them.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn starts_with_ids(
+        &mut self,
+        service_id: &str,
+        token_user_id: &str,
+    ) -> Result<u32, StoreError> {
+        self.query_one(
+            "SELECT COUNT(attempt_id) AS starts FROM attempt WHERE service_id = $1 AND token_user_id = $2",
+            params![service_id, token_user_id],
+        )
+        .await?
+        .map_or(Ok(0), |row| row.number("starts"))
+    }
+
     /// Removes up to `limit` attempts in this state that started before `before`, the oldest first, and says how many.
     ///
     /// # Errors

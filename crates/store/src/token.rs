@@ -225,7 +225,7 @@ impl Tx {
                  c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
              FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
              WHERE t.service_id = $1 AND t.confirmed_at_ms IS NULL AND t.revoked_at_ms IS NULL AND t.activated_at_ms < $2
-                 AND c.standing IN ('activated', 'suspended')
+                 AND c.standing = 'activated'
              ORDER BY t.activated_at_ms, t.token_id
              LIMIT $3",
             params![service_id, before, at_most(limit)],

@@ -8,7 +8,7 @@ use warifu_activation::{
         FinishRequest, FinishResponse, Ke2, MESSAGE_BYTES_MAX, Record, RegistrationRecord,
         RegistrationRequest, RegistrationResponse, StartRequest, StartResponse,
     },
-    server::{Attempt, ServerError, Setup},
+    server::{Answer, Attempt, ServerError, Setup},
 };
 
 use crate::common::{PASSWORD, Run, answer, binding, password, random, register, setup, started};
@@ -241,7 +241,7 @@ fn a_first_message_changed_on_the_way_activates_nothing() {
         bent[place] ^= mask;
         request.ke1 = warifu_activation::messages::Ke1::from_slice(&bent).unwrap();
         let (_, answer) = setup
-            .start(Some(&record), binding(), &request, 0, random(99))
+            .start(Answer::Genuine(&record), binding(), &request, 0, random(99))
             .unwrap();
         assert_eq!(
             app.finish(&password(PASSWORD), &answer).err(),

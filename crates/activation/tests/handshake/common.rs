@@ -4,7 +4,7 @@ use warifu_activation::{
     ActivationPassword, Binding, Id, Randomness,
     client::{Pending, Registration, Started},
     messages::{FinishResponse, Record, StartResponse},
-    server::{Agreed, Attempt, Setup},
+    server::{Agreed, Answer, Attempt, Setup},
 };
 use warifu_core::oath::{Algorithm, Parameters};
 
@@ -50,7 +50,7 @@ pub(crate) fn started(fill: u8) -> Started {
 pub(crate) fn answer(setup: &Setup, record: &Record, app: &Started) -> (Attempt, StartResponse) {
     setup
         .start(
-            Some(record),
+            Answer::Genuine(record),
             binding(),
             &app.request(),
             SERVER_TIME_MS,
@@ -80,7 +80,7 @@ impl Run {
         .unwrap();
         let (attempt, answer) = setup
             .start(
-                Some(&record),
+                Answer::Genuine(&record),
                 binding,
                 &app.request(),
                 SERVER_TIME_MS,

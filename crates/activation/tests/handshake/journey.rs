@@ -5,7 +5,7 @@ use warifu_activation::{
     Binding,
     client::{ClientError, Started},
     messages::StartResponse,
-    server::{ServerError, Setup},
+    server::{Answer, ServerError, Setup},
 };
 use warifu_core::oath::{Algorithm, Parameters};
 
@@ -87,7 +87,13 @@ fn another_issuance_or_other_parameters_than_registered_are_refused() {
         },
     ] {
         let (_, answer) = setup
-            .start(Some(&record), bent, &app.request(), 0, random(99))
+            .start(
+                Answer::Genuine(&record),
+                bent,
+                &app.request(),
+                0,
+                random(99),
+            )
             .unwrap();
         assert_eq!(
             app.finish(&password(PASSWORD), &answer).err(),
@@ -131,7 +137,13 @@ fn a_start_is_answered_only_for_the_service_and_user_it_names() {
             ..binding()
         },
     ] {
-        let answer = setup.start(Some(&record), bent, &started(7).request(), 0, random(99));
+        let answer = setup.start(
+            Answer::Genuine(&record),
+            bent,
+            &started(7).request(),
+            0,
+            random(99),
+        );
         assert_eq!(answer.err(), Some(ServerError::Mismatch));
     }
 }
@@ -160,7 +172,13 @@ fn a_proof_fits_its_own_attempt_only() {
     );
     // Nor does the same start, answered a second time with fresh randomness.
     let (answered_again, _) = setup
-        .start(Some(&record), binding(), &first.request(), 0, random(98))
+        .start(
+            Answer::Genuine(&record),
+            binding(),
+            &first.request(),
+            0,
+            random(98),
+        )
         .unwrap();
     assert_eq!(
         answered_again.finish(&proof).err(),
@@ -199,7 +217,13 @@ fn a_decoy_cannot_be_told_from_a_wrong_password() {
         };
         let randomness = setup.decoy_randomness(&request);
         setup
-            .start(None, binding, &request, SERVER_TIME_MS, randomness)
+            .start(
+                Answer::Unknown,
+                binding,
+                &request,
+                SERVER_TIME_MS,
+                randomness,
+            )
             .unwrap()
     };
     let (attempt, fake) = decoy();
@@ -220,9 +244,30 @@ fn a_decoy_cannot_be_told_from_a_wrong_password() {
     assert_eq!(fake, decoy().1);
     let randomness = setup.decoy_randomness(&started(8).request());
     let (_, other) = setup
-        .start(None, binding(), &started(8).request(), 0, randomness)
+        .start(
+            Answer::Unknown,
+            binding(),
+            &started(8).request(),
+            0,
+            randomness,
+        )
         .unwrap();
     assert_ne!(other.ke2, fake.ke2);
+
+    // Once starts are used up or closed, the same KE1 is evaluated under other keys: a genuine answer that was kept cannot
+    // be used to check guesses with decoys.
+    let evaluated = |how: Answer<'_>| {
+        let randomness = setup.decoy_randomness(&request);
+        let (_, answer) = setup
+            .start(how, binding(), &request, 0, randomness)
+            .unwrap();
+        answer.ke2.as_bytes()[..33].to_vec()
+    };
+    let genuine = evaluated(Answer::Genuine(&record));
+    assert_eq!(genuine, evaluated(Answer::Unknown));
+    assert_ne!(genuine, evaluated(Answer::Closed));
+    assert_ne!(genuine, evaluated(Answer::Spent));
+    assert_ne!(evaluated(Answer::Closed), evaluated(Answer::Spent));
 
     // And no proof fits it, not even one of the right password.
     let (_, answer) = answer(&setup, &record, &app);

@@ -3,7 +3,7 @@
 use warifu_activation::{
     Binding,
     client::{ClientError, Pending, Registration, Started},
-    server::{Attempt, Setup},
+    server::{Answer, Attempt, Setup},
 };
 use warifu_core::oath::{Algorithm, Parameters};
 
@@ -86,7 +86,7 @@ fn a_restarted_server_is_the_same_server() {
     let decoy = |setup: &Setup| {
         let randomness = setup.decoy_randomness(&request);
         setup
-            .start(None, binding(), &request, 0, randomness)
+            .start(Answer::Unknown, binding(), &request, 0, randomness)
             .unwrap()
             .1
     };

@@ -15,7 +15,7 @@ use warifu_activation::{
     ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, Binding, Randomness, SUITE_ID,
     client::{Registration, Started},
     messages::StartRequest,
-    server::Setup,
+    server::{Answer, Setup},
 };
 use warifu_core::oath::{Algorithm, Parameters};
 
@@ -122,7 +122,7 @@ fn decoy(setup: &Setup, start: &StartRequest, parameters: Parameters) -> Vec<u8>
     };
     let randomness = setup.decoy_randomness(start);
     let (_, response) = setup
-        .start(None, binding, start, SERVER_TIME_MS, randomness)
+        .start(Answer::Unknown, binding, start, SERVER_TIME_MS, randomness)
         .unwrap();
     response.encode()
 }
@@ -150,7 +150,7 @@ fn vector(name: &str, binding: &Binding, typed: &str) -> Value {
     let start = app.request();
     let (attempt, start_response) = setup
         .start(
-            Some(&record.record),
+            Answer::Genuine(&record.record),
             binding.clone(),
             &start,
             SERVER_TIME_MS,

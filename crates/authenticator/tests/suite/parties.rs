@@ -10,7 +10,7 @@ use warifu_activation::client::Registration;
 use warifu_activation::messages::{
     FinishRequest, FinishResponse, Record, StartRequest, StartResponse,
 };
-use warifu_activation::server::{Attempt, Setup};
+use warifu_activation::server::{self, Attempt, Setup};
 use warifu_activation::{ActivationPassword, Binding, Id, Randomness};
 use warifu_authenticator::activation::{
     Answer, FINISH_PATH, Next, Order, Progress, Request, START_PATH, Trip,
@@ -130,7 +130,11 @@ impl Server {
         let (record, binding, randomness) = if genuine {
             self.starts += 1;
             let randomness = draw(&mut self.rng);
-            (Some(&self.record), self.binding.clone(), randomness)
+            (
+                server::Answer::Genuine(&self.record),
+                self.binding.clone(),
+                randomness,
+            )
         } else {
             let (service_id, user_id) = (&request.service_id, &request.token_user_id);
             let decoy = Binding {
@@ -139,7 +143,11 @@ impl Server {
                 issuance_id: self.setup.public_issuance_id(service_id, user_id, None),
                 parameters: self.binding.parameters,
             };
-            (None, decoy, self.setup.decoy_randomness(&request))
+            (
+                server::Answer::Unknown,
+                decoy,
+                self.setup.decoy_randomness(&request),
+            )
         };
         let (attempt, answer) = self
             .setup

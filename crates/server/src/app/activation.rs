@@ -4,10 +4,11 @@
 mod finishing;
 
 use warifu_activation::messages::{Record as PasswordRecord, StartRequest};
-use warifu_activation::server::Attempt;
+use warifu_activation::server::{Answer, Attempt};
 use warifu_activation::{Binding, Id, Randomness};
 use warifu_core::activation::{
-    ATTEMPT_LIVES_MS, DecoyReason, STARTS_PERIOD_MS, Start, start, state_after_start,
+    ATTEMPT_LIVES_MS, DecoyKey, DecoyReason, STARTS_PERIOD_MS, Start, decoy_key, start,
+    state_after_start,
 };
 use warifu_core::audit::{Action, Origin};
 use warifu_core::id::{ServiceId, TokenUserId};
@@ -40,6 +41,8 @@ struct Found {
     service: Option<Service>,
     stored: Option<StoredIssuance>,
     decision: Start,
+    /// The key that a decoy is made under.
+    decoy_key: DecoyKey,
 }
 
 impl App {
@@ -105,7 +108,9 @@ impl App {
         // What was read before the computation may have changed: the decision is taken again on what is true now.
         let again = look_up(&mut tx, request, now).await?;
         let version = |found: &Found| found.stored.as_ref().map(|stored| stored.version);
-        if again.decision != found.decision || version(&again) != version(&found) {
+        if (again.decision, again.decoy_key) != (found.decision, found.decoy_key)
+            || version(&again) != version(&found)
+        {
             return Ok(None);
         }
         stored.sealed_state = Some(
@@ -217,12 +222,18 @@ impl App {
             Some(_) => return Err(Failure::fault("an open issuance without its record")),
             None => None,
         };
+        let answer = match (&record, found.decoy_key) {
+            (Some(record), _) => Answer::Genuine(record),
+            (None, DecoyKey::Unknown) => Answer::Unknown,
+            (None, DecoyKey::Closed) => Answer::Closed,
+            (None, DecoyKey::Spent) => Answer::Spent,
+        };
         let randomness = match record {
             Some(_) => Randomness::new(random_bytes()),
             None => setup.decoy_randomness(request),
         };
         let (attempt, response) = setup
-            .start(record.as_ref(), binding, request, now.0, randomness)
+            .start(answer, binding, request, now.0, randomness)
             .map_err(|_| Failure::fault("a start was not computed"))?;
         Ok((attempt, response.encode()))
     }
@@ -267,8 +278,15 @@ fn known_start(attempt: &StoredAttempt, request: &StartRequest) -> Result<Vec<u8
 
 /// Finds what a start is about and decides how to answer it.
 async fn look_up(tx: &mut Tx, request: &StartRequest, now: UnixMillis) -> Result<Found, Failure> {
-    let service_id = ServiceId::parse(request.service_id.as_str()).ok();
-    let token_user_id = TokenUserId::parse(request.token_user_id.as_str()).ok();
+    // Only the canonical spelling names anything: what is counted and evaluated goes by the bytes that were sent.
+    let (sent_service_id, sent_user_id) =
+        (request.service_id.as_str(), request.token_user_id.as_str());
+    let service_id = ServiceId::parse(sent_service_id)
+        .ok()
+        .filter(|id| id.as_str() == sent_service_id);
+    let token_user_id = TokenUserId::parse(sent_user_id)
+        .ok()
+        .filter(|id| id.as_str() == sent_user_id);
     let service = match &service_id {
         Some(id) => tx.service(id).await?,
         None => None,
@@ -304,9 +322,20 @@ async fn look_up(tx: &mut Tx, request: &StartRequest, now: UnixMillis) -> Result
     } else {
         decision
     };
+    let starts_with_ids = tx.starts_with_ids(sent_service_id, sent_user_id).await?;
+    let default_policy = Policy::manual();
+    let policy = service
+        .as_ref()
+        .map_or(&default_policy, |service| &service.policy);
+    let decoy_key = match decision {
+        Start::Decoy(reason) => decoy_key(reason, starts_with_ids, policy),
+        // Never used: a genuine start has the key of its record.
+        Start::Genuine => DecoyKey::Closed,
+    };
     Ok(Found {
         service,
         stored,
         decision,
+        decoy_key,
     })
 }

@@ -129,10 +129,7 @@ impl App {
         }
         let mut outcomes = Vec::with_capacity(targets.len());
         for target in &targets {
-            outcomes.push(
-                self.perform_one(session, &actor, task, target, origin)
-                    .await?,
-            );
+            outcomes.push(self.perform_one(session, task, target, origin).await?);
         }
         self.mail_waits.notify_one();
         Ok(outcomes)
@@ -195,20 +192,25 @@ impl App {
     async fn perform_one(
         &self,
         session: &Session,
-        actor: &Actor,
         task: Task,
         target: &UserId,
         origin: &Origin,
     ) -> Result<Outcome, Failure> {
         for _ in 0..RACES_MAX {
             let now = self.now();
+            let mut tx = self.store.begin().await?;
+            // The role is the one of this moment, not of the moment the page was sent (R42).
+            let manager = tx
+                .user(&session.user.id)
+                .await?
+                .filter(|user| !user.disabled);
+            let actor = &Actor::user(&manager.ok_or(Refusal::SessionExpired)?);
             let record = Record {
                 now,
                 service_id: Some(&session.service.id),
                 actor,
                 origin,
             };
-            let mut tx = self.store.begin().await?;
             // A colleague of another company is not found, and neither is a made-up id (R41).
             let Some(user) = tx
                 .user(target)

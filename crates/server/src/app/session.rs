@@ -47,6 +47,15 @@ impl SessionCookie {
     }
 }
 
+/// Whether a person asked, or a script of a page that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A page or a form: the session is in use.
+    Person,
+    /// A page that looks for news by itself: an unattended session still ends by its idle time (R74).
+    Script,
+}
+
 /// A sign-in that is alive, with its user as the database has it at this moment (R42).
 #[derive(Clone)]
 pub struct Session {
@@ -126,7 +135,11 @@ impl App {
     ///
     /// # Errors
     /// [`Failure::Store`].
-    pub async fn session(&self, cookie: &SessionCookie) -> Result<Option<Session>, Failure> {
+    pub async fn session(
+        &self,
+        cookie: &SessionCookie,
+        from: Request,
+    ) -> Result<Option<Session>, Failure> {
         let now = self.now();
         let hash = cookie.hash();
         let Some((stored, user, service)) = self.store.read().await?.session(&hash).await? else {
@@ -142,7 +155,7 @@ impl App {
         {
             return Ok(None);
         }
-        if now.since_ms(stored.used_at) >= TOUCH_AFTER_MS {
+        if from == Request::Person && now.since_ms(stored.used_at) >= TOUCH_AFTER_MS {
             let mut tx = self.store.begin().await?;
             tx.touch_session(&hash, now).await?;
             tx.commit().await?;

@@ -65,25 +65,24 @@ impl App {
         origin: &Origin,
     ) -> Result<Option<Verified>, Failure> {
         let now = self.now();
-        let mut tx = self.store.begin().await?;
-        let Some(stored) = tx.live_token(&session.user.id).await? else {
-            return Err(Refusal::NoToken.into());
-        };
-        let StoredToken {
-            token,
-            counter,
-            sealed_seed,
-            ..
-        } = stored;
-        let digits = token.parameters.digits;
+        let user_id = &session.user.id;
+        let found = self
+            .store
+            .read()
+            .await?
+            .live_token(user_id)
+            .await?
+            .ok_or(Refusal::NoToken)?;
+        let digits = found.token.parameters.digits;
         let code = Code::typed(typed, digits).map_err(|_| Refusal::CodeFormat { digits })?;
-        let column = Column::TokenSeed {
-            row: token.id.as_str(),
-            parameters: &token.parameters,
-        };
-        let bytes = self.keys.unseal(&column, &sealed_seed).await?;
-        let seed = Seed::new(bytes.to_vec(), token.parameters.algorithm)
-            .ok_or(Failure::fault("a stored seed has the wrong length"))?;
+        let seed = self.seed_of(&found).await?;
+        // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seed.
+        let mut tx = self.store.begin().await?;
+        let StoredToken { token, counter, .. } =
+            tx.live_token(user_id).await?.ok_or(Refusal::NoToken)?;
+        if token.id != found.token.id {
+            return Ok(None);
+        }
         let (verdict, next) = decide(
             &counter,
             &seed,
@@ -135,6 +134,17 @@ impl App {
         tx.commit().await?;
         self.mail_waits.notify_one();
         Ok(Some(verified))
+    }
+
+    async fn seed_of(&self, stored: &StoredToken) -> Result<Seed, Failure> {
+        let token = &stored.token;
+        let column = Column::TokenSeed {
+            row: token.id.as_str(),
+            parameters: &token.parameters,
+        };
+        let bytes = self.keys.unseal(&column, &stored.sealed_seed).await?;
+        Seed::new(bytes.to_vec(), token.parameters.algorithm)
+            .ok_or(Failure::fault("a stored seed has the wrong length"))
     }
 
     /// The live token of the session's user, for the page that asks for its code.

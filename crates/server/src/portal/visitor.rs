@@ -22,7 +22,7 @@ use warifu_core::user::Language;
 use super::Portal;
 use super::pages::{Circumstances, ErrorPage, Field, Frame, Problem, path};
 use crate::app::outbox::service_name;
-use crate::app::session::{Session, SessionCookie};
+use crate::app::session::{Request, Session, SessionCookie};
 use crate::app::{App, Failure, time_zone};
 use crate::clock::random_bytes;
 use crate::text::{Text, preferred};
@@ -141,7 +141,7 @@ impl FromRequestParts<Portal> for Visitor {
         let mut session = match &session_cookie {
             Some(cookie) => portal
                 .app
-                .session(cookie)
+                .session(cookie, asked_by(uri.path()))
                 .await
                 .map_err(|failure| bare(&failure))?,
             None => None,
@@ -288,12 +288,12 @@ impl Visitor {
         match &self.session {
             Some(session) if session.stage == stage => Ok(session),
             Some(_) => Err(self.redirect(path::TOP).into()),
-            None => Err(self.to_sign_in().into()),
+            None => Err(self.to_sign_in(self.session_is_over).into()),
         }
     }
 
-    fn to_sign_in(&self) -> Response {
-        let to = if self.session_is_over {
+    fn to_sign_in(&self, expired: bool) -> Response {
+        let to = if expired {
             format!("{}?expired=1", path::SIGN_IN)
         } else {
             path::SIGN_IN.to_owned()
@@ -314,7 +314,7 @@ impl Visitor {
     /// The page that says what went wrong. Faults of ours are logged with the id that support can look up (R84, R96).
     pub(super) fn trouble(&self, failure: &Failure) -> Trouble {
         if failure.refusal() == Some(Refusal::SessionExpired) {
-            return self.to_sign_in().into();
+            return self.to_sign_in(true).into();
         }
         let status = status_of(failure);
         let page = ErrorPage {
@@ -440,6 +440,15 @@ impl CookieNames {
             .map(|seconds| format!("; Max-Age={seconds}"))
             .unwrap_or_default();
         format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{lives}")
+    }
+}
+
+/// The only address that a page of ours asks again and again by itself.
+fn asked_by(asked: &str) -> Request {
+    if asked == path::WAITING_STATE {
+        Request::Script
+    } else {
+        Request::Person
     }
 }
 

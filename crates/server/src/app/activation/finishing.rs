@@ -40,13 +40,8 @@ impl App {
             .attempt(request.attempt_id.as_str())
             .await?
             .ok_or(Refusal::ActivationAttemptOver)?;
-        match stored.state {
-            AttemptState::Done => return known_finish(&mut tx, &stored, &request).await,
-            AttemptState::Failed => return Err(Refusal::ActivationRefused.into()),
-            AttemptState::Open if now >= stored.expires_at => {
-                return Err(Refusal::ActivationAttemptOver.into());
-            }
-            AttemptState::Open => {}
+        if let Some(reply) = settled(&mut tx, &stored, &request, now).await? {
+            return Ok(reply);
         }
         drop(tx);
         if let Ok(service_id) = ServiceId::parse(&stored.service_id)
@@ -59,6 +54,14 @@ impl App {
         let mut tx = self.store.begin().await?;
         if let Some(user_id) = &stored.user_id {
             tx.lock_user(user_id).await?;
+        }
+        // The same bytes may have been sent twice, and the first of them may have been judged while we computed.
+        let current = tx
+            .attempt(&stored.attempt_id)
+            .await?
+            .ok_or(Refusal::ActivationAttemptOver)?;
+        if let Some(reply) = settled(&mut tx, &current, &request, now).await? {
+            return Ok(reply);
         }
         let outcome = match agreed {
             None => Err(Refusal::ActivationRefused),
@@ -183,7 +186,8 @@ impl App {
                 )
                 .await?;
         if !won {
-            return Ok(Err(Refusal::AlreadyActivated));
+            // Nobody can have come between under the user's lock; if somebody did, the same bytes are judged anew.
+            return Err(Refusal::Raced.into());
         }
         refund_start_from(tx, origin, now).await?;
         tell_user(tx, Notice::Activated, &user, now).await?;
@@ -253,6 +257,23 @@ impl App {
         tx.commit().await?;
         self.mail_waits.notify_one();
         Ok(())
+    }
+}
+
+/// What became of an attempt; `None` while it is open.
+async fn settled(
+    tx: &mut Tx,
+    attempt: &StoredAttempt,
+    request: &FinishRequest,
+    now: UnixMillis,
+) -> Result<Option<Vec<u8>>, Failure> {
+    match attempt.state {
+        AttemptState::Done => known_finish(tx, attempt, request).await.map(Some),
+        AttemptState::Failed => Err(Refusal::ActivationRefused.into()),
+        AttemptState::Open if now >= attempt.expires_at => {
+            Err(Refusal::ActivationAttemptOver.into())
+        }
+        AttemptState::Open => Ok(None),
     }
 }
 

@@ -21,6 +21,8 @@ use crate::portal::visitor::{OrTrouble as _, Trouble, Visitor};
 pub(in crate::portal) async fn page(visitor: Visitor) -> Result<Response, Trouble> {
     expect(&visitor, |destination| destination == Destination::Issue).await?;
     let session = visitor.signed_in(Stage::Password)?;
+    // A sign-in that is too old for an issuance ends here, not after the form was filled in (R46).
+    session.fresh(visitor.app().now()).or_trouble(&visitor)?;
     let (length_min, length_max) = visitor.service.policy.activation_password_digits;
     visitor.page(&IssuancePage {
         frame: visitor.frame(),
