@@ -6,11 +6,12 @@ use warifu_core::issuance::{IssuanceState, Phase};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use warifu_core::token::{RevokedBy, TokenState};
+use warifu_server::app::issuance::ISSUANCES_PER_USER_DAY_MAX;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
 use crate::bank::{Bank, MAIL, origin, refused};
-use crate::phone::{DIGITS, digits, hollow_record, issue_hollow, random, started};
+use crate::phone::{DIGITS, digits, hollow_record, issue_hollow, random, start, started};
 
 on_both_databases!(
     r44_every_field_is_refused_by_its_name_and_nothing_is_kept,
@@ -20,6 +21,9 @@ on_both_databases!(
     of_two_pages_of_one_user_the_later_one_wins,
     asking_again_cancels_what_was_asked_for_before,
     starting_over_cancels_and_twice_is_as_good_as_once,
+    a_user_asks_for_ten_tokens_a_day_at_most_and_sends_no_more_mails,
+    a_page_that_began_before_the_tenth_makes_no_eleventh,
+    r51_the_waiting_page_tells_what_is_left_of_the_day,
     r57_whoever_has_a_living_token_cannot_ask_for_another,
     who_is_signed_in_fully_is_no_longer_on_the_way_to_a_token,
     r47_what_was_asked_for_is_open_for_exactly_a_day,
@@ -234,6 +238,99 @@ async fn starting_over_cancels_and_twice_is_as_good_as_once(database: TestDataba
     assert_eq!(refused(again), Refusal::NoIssuance);
     let waiting = bank.app.waiting(&session).await.unwrap();
     assert_eq!(waiting.phase, Phase::Cancelled);
+}
+
+async fn a_user_asks_for_ten_tokens_a_day_at_most_and_sends_no_more_mails(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let first_at = bank.app.now();
+    for _ in 0..ISSUANCES_PER_USER_DAY_MAX {
+        let session = bank.session("hanako").await;
+        issue_hollow(&bank.app, &session).await;
+        bank.app.cancel_issuance(&session, &origin()).await.unwrap();
+        bank.clock.advance(MINUTE_MS);
+    }
+    let session = bank.session("hanako").await;
+    let page = Registration::start(&digits(DIGITS), random()).unwrap();
+    let begin = async |session| {
+        let request = page.request().encode();
+        bank.app
+            .begin_issuance(session, (MAIL, MAIL), &request)
+            .await
+    };
+    let open_at = first_at.plus_ms(DAY_MS);
+    assert_eq!(
+        refused(begin(&session).await),
+        Refusal::TooManyRequests { open_at }
+    );
+    assert_eq!(bank.notices().await.len(), 10);
+    let colleague = bank.session("jiro").await;
+    begin(&colleague).await.unwrap();
+    // A day after the first one, one more.
+    bank.set_clock(open_at);
+    let session = bank.session("hanako").await;
+    issue_hollow(&bank.app, &session).await;
+    assert!(matches!(
+        refused(begin(&session).await),
+        Refusal::TooManyRequests { .. }
+    ));
+}
+
+async fn a_page_that_began_before_the_tenth_makes_no_eleventh(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let session = bank.session("hanako").await;
+    for _ in 1..ISSUANCES_PER_USER_DAY_MAX {
+        issue_hollow(&bank.app, &session).await;
+    }
+    // A page has begun, and then another one takes the last of the ten.
+    let (late, _) = hollow_record(&bank.app, &session).await;
+    let mut tx = bank.app.store().begin().await.unwrap();
+    let draft = tx.draft(&session.user.id).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    issue_hollow(&bank.app, &session).await;
+    let mut tx = bank.app.store().begin().await.unwrap();
+    tx.put_draft(&draft).await.unwrap();
+    tx.commit().await.unwrap();
+    let before = bank.notices().await.len();
+    let done = bank
+        .app
+        .finish_issuance(&session, &late.encode(), &origin())
+        .await;
+    assert!(matches!(refused(done), Refusal::TooManyRequests { .. }));
+    assert_eq!(bank.notices().await.len(), before);
+}
+
+async fn r51_the_waiting_page_tells_what_is_left_of_the_day(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let left = async |session| bank.app.waiting(session).await.unwrap().starts_left;
+    let begun = bank.app.now();
+    for _ in 0..3 {
+        let session = bank.session("hanako").await;
+        let mailed = issue_hollow(&bank.app, &session).await;
+        assert_eq!(left(&session).await, 5, "the issuance's own, as before");
+        for _ in 0..5 {
+            start(&bank.app, &started(&mailed, DIGITS)).await.unwrap();
+        }
+        bank.clock.advance(MINUTE_MS);
+    }
+    let session = bank.session("hanako").await;
+    let mailed = issue_hollow(&bank.app, &session).await;
+    for _ in 0..3 {
+        start(&bank.app, &started(&mailed, DIGITS)).await.unwrap();
+    }
+    bank.clock.advance(MINUTE_MS);
+    issue_hollow(&bank.app, &session).await;
+    assert_eq!(left(&session).await, 2, "two of the day's twenty");
+    let mailed = issue_hollow(&bank.app, &session).await;
+    for _ in 0..2 {
+        start(&bank.app, &started(&mailed, DIGITS)).await.unwrap();
+    }
+    assert_eq!(left(&session).await, 0);
+    let waiting = bank.app.waiting(&session).await.unwrap();
+    assert_eq!(waiting.phase, Phase::Open, "used up for the day, not locked");
+    bank.set_clock(begun.plus_ms(DAY_MS + 1));
+    let session = bank.session("hanako").await;
+    issue_hollow(&bank.app, &session).await;
+    assert_eq!(left(&session).await, 5);
 }
 
 async fn r57_whoever_has_a_living_token_cannot_ask_for_another(database: TestDatabase) {

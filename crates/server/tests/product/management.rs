@@ -1,5 +1,7 @@
 //! J5 and J6: who may release and revoke whom, list by list (R34, R38 to R42).
 
+use std::sync::Arc;
+
 use warifu_core::id::UserId;
 use warifu_core::refusal::Refusal;
 use warifu_core::session::Stage;
@@ -232,18 +234,23 @@ async fn wrong_confirmation_passwords_slow_down_also_side_by_side(database: Test
     let bank = Bank::open(database).await;
     bank.hollow_token("hanako", bank.suspended()).await;
     let target = [bank.user("hanako").await.id];
-    let mut tries = Vec::new();
-    for _ in 0..12 {
-        let session = bank.full_session("master").await;
-        let (app, target) = (std::sync::Arc::clone(&bank.app), target.clone());
-        tries.push(tokio::spawn(async move {
-            let wrong = wrong_password();
-            refused(
-                app.perform(&session, Task::Release, &target, &wrong, &origin())
-                    .await,
-            )
-        }));
+    let nodes = [Arc::clone(&bank.app), bank.node().await];
+    let mut sessions = Vec::new();
+    for _ in 0..24 {
+        sessions.push(bank.full_session("master").await);
     }
+    let tries: Vec<_> = sessions
+        .into_iter()
+        .enumerate()
+        .map(|(number, session)| {
+            let (app, target) = (Arc::clone(&nodes[number % 2]), target.clone());
+            tokio::spawn(async move {
+                let (wrong, from) = (wrong_password(), origin());
+                let done = app.perform(&session, Task::Release, &target, &wrong, &from);
+                refused(done.await)
+            })
+        })
+        .collect();
     let mut judged = 0;
     for one in tries {
         match one.await.unwrap() {

@@ -418,7 +418,7 @@ fn ask(demo: &Demo, method: &str, path: &str, headers: &[(&str, &str)], body: &s
         body.len()
     );
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([name, ": ", value, "\r\n"]);
     }
     request.push_str("\r\n");
     request.push_str(body);

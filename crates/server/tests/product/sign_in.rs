@@ -6,7 +6,7 @@ use warifu_core::audit::Origin;
 use warifu_core::refusal::Refusal;
 use warifu_core::sign_in::Destination;
 use warifu_core::suspension::Releasers;
-use warifu_core::throttle::{FREE_PER_ADDRESS, FREE_PER_USER};
+use warifu_core::throttle::{FREE_PER_ADDRESS, FREE_PER_USER, FREE_PER_USER_EVERYWHERE};
 use warifu_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use warifu_core::token::TokenState;
 use warifu_core::user::Language;
@@ -25,6 +25,9 @@ on_both_databases!(
     r36_wrong_passwords_slow_down_and_the_right_one_clears_them,
     r31_twenty_tries_at_once_are_judged_like_one_after_the_other,
     r37_an_address_with_many_wrong_tries_is_slowed_and_a_few_slow_nobody_else,
+    r37_who_only_knows_a_login_id_does_not_slow_its_owner_elsewhere,
+    r37_asking_again_while_slowed_costs_the_address_and_not_the_user,
+    r36_a_user_is_slowed_for_many_addresses_together,
     r31_right_passwords_side_by_side_cost_their_address_nothing,
     a_password_of_any_length_is_refused_calmly,
 );
@@ -189,6 +192,78 @@ async fn r37_an_address_with_many_wrong_tries_is_slowed_and_a_few_slow_nobody_el
     assert!(try_from(&bank, "hanako", &password(), office).await.is_ok());
     bank.clock.advance(HOUR_MS);
     bank.app.keep_house().await.unwrap();
+}
+
+async fn r37_who_only_knows_a_login_id_does_not_slow_its_owner_elsewhere(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let (attacker, owner) = ("198.51.100.7", "203.0.113.9");
+    // Long enough that the waits of the attacker's address are at their longest.
+    for _ in 0..40 {
+        for _ in 0..2 {
+            let done = try_from(&bank, "hanako", &wrong_password(), attacker).await;
+            assert!(matches!(
+                refused(done),
+                Refusal::SignInRefused | Refusal::SignInSlowed { .. }
+            ));
+        }
+        bank.clock.advance(MINUTE_MS);
+    }
+    let there = try_from(&bank, "hanako", &wrong_password(), attacker).await;
+    assert_eq!(refused(there), Refusal::SignInRefused);
+    let there = try_from(&bank, "hanako", &password(), attacker).await;
+    assert!(matches!(refused(there), Refusal::SignInSlowed { .. }));
+    let here = try_from(&bank, "hanako", &password(), owner).await;
+    assert!(here.is_ok(), "the owner does not notice");
+}
+
+async fn r37_asking_again_while_slowed_costs_the_address_and_not_the_user(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let (attacker, colleague) = ("198.51.100.7", "jiro");
+    for _ in 0..=FREE_PER_USER {
+        let done = try_from(&bank, "hanako", &wrong_password(), attacker).await;
+        assert_eq!(refused(done), Refusal::SignInRefused);
+    }
+    let open_at = bank.app.now().plus_ms(SECOND_MS);
+    for _ in FREE_PER_USER..FREE_PER_ADDRESS {
+        let done = try_from(&bank, "hanako", &wrong_password(), attacker).await;
+        assert_eq!(
+            refused(done),
+            Refusal::SignInSlowed { open_at },
+            "the wait grows no longer by asking"
+        );
+    }
+    let other = try_from(&bank, colleague, &password(), attacker).await;
+    assert_eq!(
+        refused(other),
+        Refusal::SignInSlowed { open_at },
+        "the address has used up what is free"
+    );
+    bank.clock.advance(SECOND_MS);
+    let owner = try_from(&bank, "hanako", &password(), attacker).await;
+    assert!(owner.is_ok(), "a second, as it was said at first");
+}
+
+async fn r36_a_user_is_slowed_for_many_addresses_together(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    bank.sql(
+        "INSERT INTO throttle (throttle_key, failures, last_at_ms) VALUES ($1, $2, $3)",
+        warifu_store::params![
+            "sign_in_everywhere/test-bank/hanako",
+            FREE_PER_USER_EVERYWHERE,
+            bank.app.now()
+        ],
+    )
+    .await;
+    let done = try_from(&bank, "hanako", &wrong_password(), "198.51.100.7").await;
+    assert_eq!(refused(done), Refusal::SignInRefused);
+    let elsewhere = try_from(&bank, "hanako", &wrong_password(), "203.0.113.9").await;
+    let open_at = bank.app.now().plus_ms(SECOND_MS);
+    assert_eq!(refused(elsewhere), Refusal::SignInSlowed { open_at });
+    let other_user = try_from(&bank, "jiro", &password(), "203.0.113.9").await;
+    assert!(other_user.is_ok());
+    bank.clock.advance(SECOND_MS);
+    let owner = try_from(&bank, "hanako", &password(), "203.0.113.9").await;
+    assert!(owner.is_ok());
 }
 
 async fn r31_right_passwords_side_by_side_cost_their_address_nothing(database: TestDatabase) {
