@@ -18,7 +18,7 @@ use warifu_core::user::{Language, Role, User};
 use warifu_core::verification::Counter;
 use warifu_server::app::passwords::Password;
 use warifu_server::app::provision::{ContractPlan, NewPasswords, Plan, ServicePlan, UserPlan};
-use warifu_server::app::session::{Session, SessionCookie};
+use warifu_server::app::session::{Request, Session, SessionCookie};
 use warifu_server::app::sign_in::SignedIn;
 use warifu_server::app::{App, Failure, Settings, keys};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
@@ -245,7 +245,7 @@ impl Bank {
     }
 
     pub(crate) async fn session_of(&self, cookie: &SessionCookie) -> Option<Session> {
-        self.app.session(cookie).await.unwrap()
+        self.app.session(cookie, Request::Person).await.unwrap()
     }
 
     /// Puts a token in this state at the user, with a seed that nobody knows: for what asks for no code.

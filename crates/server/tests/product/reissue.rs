@@ -5,6 +5,7 @@ use warifu_core::refusal::Refusal;
 use warifu_core::sign_in::Destination;
 use warifu_core::token::TokenState;
 use warifu_server::app::manage::Task;
+use warifu_server::app::session::Request;
 use warifu_server::app::sign_in::SignedIn;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
@@ -86,7 +87,13 @@ async fn r58_a_revocation_ends_the_token_and_the_sessions_at_once(database: Test
         .await
         .unwrap();
     assert!(bank.session_of(&cookie).await.is_none());
-    assert!(other_node.session(&cookie).await.unwrap().is_none());
+    assert!(
+        other_node
+            .session(&cookie, Request::Person)
+            .await
+            .unwrap()
+            .is_none()
+    );
     let code = phone.code(bank.app.now());
     let done = other_node.verify(&session, &code, &origin()).await;
     assert_eq!(refused(done), Refusal::NoToken);

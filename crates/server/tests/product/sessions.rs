@@ -2,6 +2,7 @@
 
 use warifu_core::session::Stage;
 use warifu_core::time::{HOUR_MS, MINUTE_MS};
+use warifu_server::app::session::Request;
 use warifu_server::app::session::SessionCookie;
 use warifu_server::app::sign_in::SignedIn;
 use warifu_server::app::verification::Verified;
@@ -100,8 +101,20 @@ async fn signing_out_ends_this_session_on_every_node_and_no_other(database: Test
     let session = bank.session_of(&here).await.unwrap();
     bank.app.sign_out(&session, &origin()).await.unwrap();
     assert!(bank.session_of(&here).await.is_none());
-    assert!(other_node.session(&here).await.unwrap().is_none());
-    assert!(other_node.session(&there).await.unwrap().is_some());
+    assert!(
+        other_node
+            .session(&here, Request::Person)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        other_node
+            .session(&there, Request::Person)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 async fn what_was_never_given_out_is_no_session(database: TestDatabase) {
