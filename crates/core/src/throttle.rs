@@ -1,11 +1,27 @@
 //! How wrong passwords slow down (PRODUCT.md §5, portal password; R36, R37): per user and per address, longer with every
 //! wrong one, and never a way to lock somebody else out for good.
+//!
+//! Three counts, because each alone lets somebody through or keeps somebody out:
+//!
+//! - of an address, whomever it tries ([`FREE_PER_ADDRESS`]): slows who changes users. A try that another count refuses
+//!   unjudged costs its address too, so that asking again and again is not free.
+//! - of a user from one address ([`FREE_PER_USER`]): slows who sticks to one user. Whoever only knows a login id slows
+//!   nobody but people at the same address: the owner, who comes from elsewhere, has a count of their own.
+//! - of a user from everywhere ([`FREE_PER_USER_EVERYWHERE`]): slows who has many addresses. It is loose and eases with
+//!   time ([`Tries::eased`]), so that one address, which gets one try a minute at most, never fills it.
 
 use crate::refusal::Refusal;
 use crate::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
 
-/// Wrong passwords of one user that cost nothing: people mistype.
+/// Wrong passwords of one user from one network address that cost nothing: people mistype.
 pub const FREE_PER_USER: u32 = 3;
+
+/// Wrong passwords of one user, from whatever addresses, that cost nothing. Far more than one address can bring together.
+pub const FREE_PER_USER_EVERYWHERE: u32 = 100;
+
+/// After so long each wrong password of a user from everywhere is taken off the count again, in milliseconds. Half of
+/// [`WAIT_MAX_MS`]: two addresses that try as often as they may do not make the count grow either.
+pub const EASES_ONE_MS: i64 = WAIT_MAX_MS / 2;
 
 /// Wrong passwords from one network address that cost nothing: a whole company may come from one.
 pub const FREE_PER_ADDRESS: u32 = 20;
@@ -17,7 +33,7 @@ pub const WAIT_MAX_MS: i64 = MINUTE_MS;
 /// After so long without a wrong password the count starts again, in milliseconds.
 pub const FORGET_MS: i64 = HOUR_MS;
 
-/// What is remembered of wrong tries under one key, a user or an address.
+/// What is remembered of wrong tries under one key: an address, a user from one, or a user from everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tries {
     /// Wrong ones in a row.
@@ -72,6 +88,20 @@ impl Tries {
             last_at: self.last_at,
         }
     }
+
+    /// What is left of the count at `now` when one wrong try is taken off for every [`EASES_ONE_MS`] since the last one.
+    #[must_use]
+    pub fn eased(&self, now: UnixMillis) -> Self {
+        let off = self
+            .last_at
+            .map_or(0, |last_at| now.since_ms(last_at).max(0) / EASES_ONE_MS);
+        Self {
+            failures: self
+                .failures
+                .saturating_sub(u32::try_from(off).unwrap_or(u32::MAX)),
+            last_at: self.last_at,
+        }
+    }
 }
 
 /// The wait after so many wrong tries: none for the free ones, then 1, 2, 4 .. seconds, at most [`WAIT_MAX_MS`].
@@ -109,6 +139,34 @@ mod tests {
             last_at: Some(NOW),
         };
         assert_eq!(tries.check(FREE_PER_USER, NOW.plus_ms(-MINUTE_MS)), Ok(()));
+    }
+
+    /// The most wrong tries in a row that a user's count from everywhere reaches in a day of tries this far apart.
+    fn fullest_after_a_day_of_tries_every(apart_ms: i64) -> u32 {
+        let (mut tries, mut now, mut fullest) = (Tries::default(), NOW, 0);
+        while now.since_ms(NOW) < 24 * HOUR_MS {
+            let eased = tries.eased(now);
+            if eased.check(FREE_PER_USER_EVERYWHERE, now).is_ok() {
+                tries = eased.after_failure(now);
+                fullest = fullest.max(tries.failures);
+            }
+            now = now.plus_ms(apart_ms);
+        }
+        fullest
+    }
+
+    #[test]
+    fn r37_two_addresses_that_never_stop_do_not_slow_a_user_elsewhere() {
+        assert!(fullest_after_a_day_of_tries_every(WAIT_MAX_MS) < FREE_PER_USER);
+        assert!(fullest_after_a_day_of_tries_every(WAIT_MAX_MS / 2) < FREE_PER_USER);
+    }
+
+    #[test]
+    fn r36_many_addresses_together_are_slowed() {
+        let fullest = fullest_after_a_day_of_tries_every(SECOND_MS);
+        assert!(fullest > FREE_PER_USER_EVERYWHERE, "{fullest}");
+        // Once it is full, they all together get two or three tries a minute, and it cannot run away.
+        assert!(fullest < FREE_PER_USER_EVERYWHERE + 8, "{fullest}");
     }
 
     #[test]

@@ -136,6 +136,7 @@ mail-failed = Could not be sent
 waiting-mail-failed = The mail could not be sent. Please check the address. If it is right, press “Send the mail again”. If it is wrong, press “Start over”.
 waiting-expires = Set up the app by
 waiting-starts-left = Tries left in the app
+waiting-day-used-up = Today’s tries in the app are used up. Please try again tomorrow, or call the help desk.
 waiting-send-again-about = If nothing arrives in a few minutes, look in the spam folder, then send it again.
 waiting-send-again = Send the mail again
 waiting-sent-again = The mail will be sent again.

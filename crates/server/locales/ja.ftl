@@ -120,6 +120,7 @@ mail-failed = 送信できませんでした
 waiting-mail-failed = メールを送信できませんでした。送り先をお確かめください。正しければ「メールを再送」を、違っていれば「はじめからやり直す」を押してください。
 waiting-expires = 設定の期限
 waiting-starts-left = アプリで入力できる残りの回数
+waiting-day-used-up = 今日は、アプリで入力できる回数を使い切りました。明日もう一度お試しになるか、お問合せ先までご連絡ください。
 waiting-send-again-about = 数分待っても届かないときは、迷惑メールのフォルダも確かめてから再送してください。
 waiting-send-again = メールを再送
 waiting-sent-again = メールの再送を受け付けました。

@@ -161,6 +161,26 @@ impl Tx {
         .transpose()
     }
 
+    /// How many issuances the user asked for after `since`, whatever became of them, and when the first of them was.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn issuances_since(
+        &mut self,
+        user_id: &UserId,
+        since: UnixMillis,
+    ) -> Result<(u32, Option<UnixMillis>), StoreError> {
+        self.query_one(
+            "SELECT COUNT(issuance_id) AS issuances, MIN(created_at_ms) AS oldest_at_ms FROM issuance
+             WHERE user_id = $1 AND created_at_ms > $2",
+            params![user_id, since],
+        )
+        .await?
+        .map_or(Ok((0, None)), |row| {
+            Ok((row.number("issuances")?, row.opt_at("oldest_at_ms")?))
+        })
+    }
+
     /// The issuance that an app asks for.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ pub struct ClaimedMail {
     pub created_at: UnixMillis,
     /// Tries before this one; all of them failed.
     pub tries: u32,
+    /// Until when the claim holds. It names the claim too: a later one of the same mail ends later.
+    pub claimed_until: UnixMillis,
 }
 
 /// Where a mail is on its way.
@@ -168,7 +170,8 @@ impl Tx {
         self.query_each(
             "UPDATE outbox SET claimed_until_ms = $1
              WHERE mail_id = $2 AND state = 'queued' AND next_try_at_ms <= $3 AND claimed_until_ms <= $3
-             RETURNING mail_id, service_id, user_id, issuance_id, notice, language, to_address, facts, created_at_ms, tries",
+             RETURNING mail_id, service_id, user_id, issuance_id, notice, language, to_address, facts, created_at_ms, tries,
+                 claimed_until_ms",
             candidates,
         )
         .await?
@@ -178,30 +181,34 @@ impl Tx {
         .collect()
     }
 
-    /// Notes that the mail server took a mail; `false` when it was not queued any more.
+    /// Notes that the mail server took a mail; `false` when it is not queued any more, or somebody else's by now.
     ///
     /// # Errors
     /// As [`Tx::query`].
-    pub async fn mark_sent(&mut self, id: &MailId, now: UnixMillis) -> Result<bool, StoreError> {
+    pub async fn mark_sent(
+        &mut self,
+        mail: &ClaimedMail,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
         let marked = self
             .execute(
                 "UPDATE outbox SET state = 'sent', sent_at_ms = $1, tries = tries + 1, claimed_until_ms = 0,
                      last_error = NULL
-                 WHERE mail_id = $2 AND state = 'queued'",
-                params![now, id],
+                 WHERE mail_id = $2 AND state = 'queued' AND claimed_until_ms = $3",
+                params![now, &mail.id, mail.claimed_until],
             )
             .await?;
         Ok(marked == 1)
     }
 
     /// Notes that a try failed, and gives the mail free for the next one at `next_try_at`, or gives it up. A mail that is
-    /// not queued any more stays as it is.
+    /// not queued any more, or that somebody else has claimed since, stays as it is.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn mark_failed_try(
         &mut self,
-        id: &MailId,
+        mail: &ClaimedMail,
         next_try_at: UnixMillis,
         last_error: &str,
         give_up: bool,
@@ -213,8 +220,8 @@ impl Tx {
         };
         self.execute(
             "UPDATE outbox SET state = $1, tries = tries + 1, next_try_at_ms = $2, claimed_until_ms = 0, last_error = $3
-             WHERE mail_id = $4 AND state = 'queued'",
-            params![state.as_str(), next_try_at, last_error, id],
+             WHERE mail_id = $4 AND state = 'queued' AND claimed_until_ms = $5",
+            params![state.as_str(), next_try_at, last_error, &mail.id, mail.claimed_until],
         )
         .await
         .map(drop)
@@ -283,6 +290,27 @@ impl Tx {
         .await
     }
 
+    /// Removes up to `limit` mails that were given up and whose next try would have been before `before`, and says how
+    /// many.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn remove_failed_before(
+        &mut self,
+        before: UnixMillis,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        self.sweep(
+            "SELECT mail_id FROM outbox WHERE state = 'failed' AND next_try_at_ms < $1
+             ORDER BY next_try_at_ms, mail_id LIMIT $2",
+            params![before, at_most(limit)],
+            "mail_id",
+            "DELETE FROM outbox WHERE mail_id = $1 AND state = 'failed'",
+            &[],
+        )
+        .await
+    }
+
     /// How many mails are in each state.
     ///
     /// # Errors
@@ -319,5 +347,6 @@ fn claimed_of(row: &Row) -> Result<ClaimedMail, StoreError> {
         facts: row.text("facts")?.to_owned(),
         created_at: row.at("created_at_ms")?,
         tries: row.number("tries")?,
+        claimed_until: row.at("claimed_until_ms")?,
     })
 }

@@ -206,8 +206,8 @@ impl Tx {
         .map(drop)
     }
 
-    /// Up to `limit` tokens of a service, the oldest first, that were activated before `before` and never had a right code:
-    /// activated, or suspended before the first one.
+    /// Up to `limit` tokens of a service, the oldest first, that were activated before `before` and never had a right code.
+    /// Suspended ones are not among them: a suspension never ends by itself (R35).
     ///
     /// # Errors
     /// As [`Tx::query`].

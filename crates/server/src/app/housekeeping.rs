@@ -20,6 +20,8 @@ pub const BATCH_MAX: u32 = 500;
 const FINISHES_KEPT_MS: i64 = 40 * DAY_MS;
 /// How long a sent mail is kept for the waiting page.
 const SENT_MAILS_KEPT_MS: i64 = 7 * DAY_MS;
+/// How long a mail that was given up is kept for the operators.
+const FAILED_MAILS_KEPT_MS: i64 = 30 * DAY_MS;
 /// How long an attempt that failed or was left is kept beyond the period its start counts in.
 const ATTEMPTS_KEPT_MS: i64 = STARTS_PERIOD_MS + HOUR_MS;
 
@@ -52,7 +54,7 @@ impl App {
             BATCH_MAX,
         )
         .await?;
-        if tx.count_decoy_attempts().await? > DECOYS_MAX {
+        while tx.count_decoy_attempts().await? > DECOYS_MAX {
             tx.remove_oldest_decoys(DECOYS_MAX).await?;
         }
         tx.remove_sessions_used_before(now.plus_ms(-DAY_MS), BATCH_MAX)
@@ -60,6 +62,8 @@ impl App {
         tx.remove_tries_before(now.plus_ms(-FORGET_MS), BATCH_MAX)
             .await?;
         tx.remove_sent_before(now.plus_ms(-SENT_MAILS_KEPT_MS), BATCH_MAX)
+            .await?;
+        tx.remove_failed_before(now.plus_ms(-FAILED_MAILS_KEPT_MS), BATCH_MAX)
             .await?;
         Ok(tx.commit().await?)
     }

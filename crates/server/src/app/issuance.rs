@@ -3,13 +3,14 @@
 
 use warifu_activation::Binding;
 use warifu_activation::messages::{RegistrationRecord, RegistrationRequest};
+use warifu_core::activation::STARTS_PERIOD_MS;
 use warifu_core::audit::{Action, Origin};
 use warifu_core::id::{IssuanceId, TokenUserId};
 use warifu_core::issuance::{Issuance, IssuanceState, MailAddress, Phase, may_issue};
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
 use warifu_core::session::Stage;
-use warifu_core::time::{MINUTE_MS, UnixMillis};
+use warifu_core::time::{DAY_MS, MINUTE_MS, UnixMillis};
 use warifu_core::user::Actor;
 use warifu_store::{Draft, MailStatus, Tx};
 
@@ -25,6 +26,12 @@ pub const MAILS_PER_ISSUANCE_MAX: usize = 5;
 /// The least time between two token mails of one issuance, in milliseconds.
 pub const MAIL_AGAIN_AFTER_MS: i64 = MINUTE_MS;
 
+/// Issuances of one user within [`ISSUANCES_PERIOD_MS`] at most, whatever became of them: each sends a mail to an address
+/// that the user chooses, and must not be a way to fill somebody's mailbox.
+pub const ISSUANCES_PER_USER_DAY_MAX: u32 = 10;
+/// How long the issuances of a user are counted together, in milliseconds.
+pub const ISSUANCES_PERIOD_MS: i64 = DAY_MS;
+
 /// What the page gets to go on with.
 #[derive(Debug)]
 pub struct Begun {
@@ -39,7 +46,7 @@ pub struct Waiting {
     pub issuance: Issuance,
     /// Where it is now.
     pub phase: Phase,
-    /// Starts that are left to it.
+    /// Starts that are left to it: of its own (R50), or of the user's for the day (R51), whichever is less.
     pub starts_left: u32,
     /// The newest token mail.
     pub mail: Option<MailStatus>,
@@ -49,8 +56,8 @@ impl App {
     /// The first half of J1: checks the mail address and answers the blinded activation password. Makes a draft only.
     ///
     /// # Errors
-    /// [`Refusal::MailInvalid`], [`Refusal::MailMismatch`], [`Refusal::ActivationMessage`], and whatever hinders an
-    /// issuance: see [`may_issue`].
+    /// [`Refusal::MailInvalid`], [`Refusal::MailMismatch`], [`Refusal::ActivationMessage`], whatever hinders an issuance
+    /// (see [`may_issue`]), and [`Refusal::TooManyRequests`] after [`ISSUANCES_PER_USER_DAY_MAX`] in a day.
     pub async fn begin_issuance(
         &self,
         session: &Session,
@@ -227,6 +234,7 @@ impl App {
             origin,
         };
         let mut tx = self.store.begin().await?;
+        tx.lock_user(&session.user.id).await?;
         withdraw(&mut tx, session, &record).await?;
         Ok(tx.commit().await?)
     }
@@ -248,11 +256,15 @@ impl App {
             .into_iter()
             .max_by_key(|mail| mail.created_at);
         let phase = issuance.phase(now);
-        let starts_left = session
-            .service
-            .policy
+        let starts_today = tx
+            .counted_starts(&session.user.id, now.plus_ms(-STARTS_PERIOD_MS))
+            .await?;
+        let policy = &session.service.policy;
+        let of_issuance = policy
             .starts_per_issuance_max
             .saturating_sub(issuance.starts);
+        let of_day = policy.starts_per_user_day_max.saturating_sub(starts_today);
+        let starts_left = of_issuance.min(of_day);
         Ok(Waiting {
             issuance,
             phase,
@@ -272,11 +284,15 @@ impl App {
         }
         let user = tx.user(&session.user.id).await?.ok_or(Refusal::NotFound)?;
         let token = tx.latest_token(&user.id).await?;
-        Ok(may_issue(
-            &user,
-            token.as_ref().map(|stored| &stored.token),
-            now,
-        )?)
+        may_issue(&user, token.as_ref().map(|stored| &stored.token), now)?;
+        let since = now.plus_ms(-ISSUANCES_PERIOD_MS);
+        match tx.issuances_since(&user.id, since).await? {
+            (ISSUANCES_PER_USER_DAY_MAX.., Some(oldest)) => Err(Refusal::TooManyRequests {
+                open_at: oldest.plus_ms(ISSUANCES_PERIOD_MS),
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// What the handshake is bound to. Apps know an issuance by a name that says nothing about it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use warifu_core::issuance::Phase;
 use warifu_core::notice::Notice;
 use warifu_core::service::Service;
 use warifu_core::suspension::Releasers;
@@ -28,6 +29,12 @@ pub const CLAIM_MS: i64 = 10 * MINUTE_MS;
 pub const TRIES_MAX: u32 = 12;
 /// The longest wait between two tries, in milliseconds.
 const WAIT_MAX_MS: i64 = 6 * HOUR_MS;
+
+/// What a mail says, or why it need not be sent any more.
+enum Written {
+    Letter(Letter),
+    Pointless(&'static str),
+}
 
 /// The wait after so many failed tries: 15 seconds, 30, a minute .. up to six hours.
 fn wait_ms(tries: u32) -> i64 {
@@ -66,11 +73,10 @@ impl App {
 
     async fn deliver(&self, mailer: &Mailer, mail: &ClaimedMail) -> Result<(), Failure> {
         let letter = match self.write_letter(mail).await {
-            Ok(Some(letter)) => letter,
-            Ok(None) => {
+            Ok(Written::Letter(letter)) => letter,
+            Ok(Written::Pointless(reason)) => {
                 let mut tx = self.store.begin().await?;
-                tx.mark_failed_try(&mail.id, self.now(), "what the mail is about is gone", true)
-                    .await?;
+                tx.mark_failed_try(mail, self.now(), reason, true).await?;
                 return Ok(tx.commit().await?);
             }
             // A mail that we cannot write is ours to mend; the ones behind it must not wait for that.
@@ -96,7 +102,7 @@ impl App {
             return self.failed(mail, &error).await;
         }
         let mut tx = self.store.begin().await?;
-        tx.mark_sent(&mail.id, self.now()).await?;
+        tx.mark_sent(mail, self.now()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -107,19 +113,20 @@ impl App {
         tracing::warn!(mail_id = %mail.id, tries, give_up, reason = %error.reason, "a mail was not delivered");
         let next = self.now().plus_ms(wait_ms(tries));
         let mut tx = self.store.begin().await?;
-        tx.mark_failed_try(&mail.id, next, &error.reason, give_up)
+        tx.mark_failed_try(mail, next, &error.reason, give_up)
             .await?;
         Ok(tx.commit().await?)
     }
 
-    /// The words of a mail; `None` when what it is about no longer exists.
-    async fn write_letter(&self, mail: &ClaimedMail) -> Result<Option<Letter>, Failure> {
+    /// The words of a mail. Of an issuance that is over nothing is mailed: its ids lead nowhere any more.
+    async fn write_letter(&self, mail: &ClaimedMail) -> Result<Written, Failure> {
+        let gone = Written::Pointless("what the mail is about is gone");
         let mut tx = self.store.read().await?;
         let Some(user) = tx.user(&mail.user_id).await? else {
-            return Ok(None);
+            return Ok(gone);
         };
         let Some(service) = tx.service(&mail.service_id).await? else {
-            return Ok(None);
+            return Ok(gone);
         };
         let issuance = match &mail.issuance_id {
             Some(id) => tx.issuance(id).await?.map(|stored| stored.issuance),
@@ -130,6 +137,9 @@ impl App {
         let facts: Facts = serde_json::from_str(&mail.facts)
             .map_err(|_| Failure::fault("the facts of a mail cannot be read"))?;
         let letter = match (mail.notice, issuance) {
+            (Notice::TokenIssued, Some(issuance)) if issuance.phase(self.now()) != Phase::Open => {
+                return Ok(Written::Pointless("the issuance of the mail is over"));
+            }
             (Notice::TokenIssued, Some(issuance)) => TokenLetter {
                 text,
                 name: user.name,
@@ -141,7 +151,7 @@ impl App {
                 help_desk: service.help_desk,
             }
             .letter(),
-            (Notice::TokenIssued, None) => return Ok(None),
+            (Notice::TokenIssued, None) => return Ok(gone),
             (notice, _) => NoticeLetter {
                 text,
                 name: user.name.clone(),
@@ -153,7 +163,7 @@ impl App {
             .letter(),
         };
         letter
-            .map(Some)
+            .map(Written::Letter)
             .map_err(|_| Failure::fault("a mail was not written"))
     }
 }

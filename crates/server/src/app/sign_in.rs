@@ -10,7 +10,7 @@ use warifu_core::service::Service;
 use warifu_core::session::Stage;
 use warifu_core::sign_in::{Destination, destination};
 use warifu_core::suspension::{Releasers, releasers};
-use warifu_core::throttle::{FREE_PER_ADDRESS, FREE_PER_USER};
+use warifu_core::throttle::{FREE_PER_ADDRESS, FREE_PER_USER, FREE_PER_USER_EVERYWHERE};
 use warifu_core::time::UnixMillis;
 use warifu_core::user::{Actor, Language, User};
 use warifu_store::Tx;
@@ -65,12 +65,12 @@ impl App {
         if login_id.len() > LOGIN_ID_MAX || login_id.chars().any(char::is_control) {
             return Err(Refusal::SignInRefused.into());
         }
-        let keys = throttle_keys(service_id, login_id, origin);
+        let keys = Keys::of(service_id, login_id, origin);
         let mut tx = self.store.begin().await?;
-        for (key, free) in &keys {
-            let tries = tx.tries_to_change(key, now).await?;
-            tries.check(*free, now)?;
-            tx.put_tries(key, &tries.after_failure(now)).await?;
+        if let Err(slowed) = keys.count(&mut tx, now).await? {
+            // What it costs its address stays.
+            tx.commit().await?;
+            return Err(slowed.into());
         }
         let service = tx.service(service_id).await?.ok_or(Refusal::NotFound)?;
         let found = tx.user_by_login(service_id, login_id).await?;
@@ -108,20 +108,13 @@ impl App {
         &self,
         user: User,
         service: Service,
-        keys: &[(String, u32)],
+        keys: &Keys,
         language: Language,
         origin: &Origin,
     ) -> Result<SignedIn, Failure> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
-        for (place, (key, _)) in keys.iter().enumerate() {
-            if place == 0 {
-                tx.clear_tries(key).await?;
-            } else {
-                let tries = tx.tries_to_change(key, now).await?;
-                tx.put_tries(key, &tries.refunded()).await?;
-            }
-        }
+        keys.was_right(&mut tx, now).await?;
         let destination = where_to(&mut tx, &user, now).await?;
         let actor = Actor::user(&user);
         let record = Record {
@@ -205,13 +198,65 @@ async fn where_to(tx: &mut Tx, user: &User, now: UnixMillis) -> Result<Destinati
     ))
 }
 
-/// The keys that tries are counted under, the user's first: by user, and by network address where there is one. An
-/// attacker who changes users is slowed by the second, one who changes addresses by the first.
-fn throttle_keys(service_id: &ServiceId, login_id: &str, origin: &Origin) -> Vec<(String, u32)> {
-    let user = (format!("sign_in/{service_id}/{login_id}"), FREE_PER_USER);
-    let address =
-        network_of(origin).map(|network| (format!("sign_in_from/{network}"), FREE_PER_ADDRESS));
-    core::iter::once(user).chain(address).collect()
+/// The keys that a try is counted under; see [`warifu_core::throttle`] for what each is for. Every transaction takes them in
+/// the same order, so that none waits for another that waits for it.
+struct Keys {
+    /// The network address, where one is known.
+    address: Option<String>,
+    /// The user from this address.
+    user: String,
+    /// The user from everywhere.
+    everywhere: String,
+}
+
+impl Keys {
+    fn of(service_id: &ServiceId, login_id: &str, origin: &Origin) -> Self {
+        let network = network_of(origin).map(|network| network.to_string());
+        let from = network.as_deref().unwrap_or("-");
+        // The login id is whatever was typed, so it comes last: nobody can type another key.
+        Self {
+            user: format!("sign_in/{service_id}/{from}/{login_id}"),
+            everywhere: format!("sign_in_everywhere/{service_id}/{login_id}"),
+            address: network.map(|network| format!("sign_in_from/{network}")),
+        }
+    }
+
+    /// Counts a try before it is judged. A refusal on the user's account leaves the user's counts as they are, or whoever
+    /// asks again and again would make the wait endless; the address is counted all the same.
+    async fn count(&self, tx: &mut Tx, now: UnixMillis) -> Result<Result<(), Refusal>, Failure> {
+        if let Some(key) = &self.address {
+            let tries = tx.tries_to_change(key, now).await?;
+            if let Err(slowed) = tries.check(FREE_PER_ADDRESS, now) {
+                return Ok(Err(slowed));
+            }
+            tx.put_tries(key, &tries.after_failure(now)).await?;
+        }
+        let user = tx.tries_to_change(&self.user, now).await?;
+        let everywhere = tx.tries_to_change(&self.everywhere, now).await?.eased(now);
+        let checked = user
+            .check(FREE_PER_USER, now)
+            .and_then(|()| everywhere.check(FREE_PER_USER_EVERYWHERE, now));
+        if checked.is_ok() {
+            tx.put_tries(&self.user, &user.after_failure(now)).await?;
+            tx.put_tries(&self.everywhere, &everywhere.after_failure(now))
+                .await?;
+        }
+        Ok(checked)
+    }
+
+    /// A right password clears the user's count from here, and costs the others nothing.
+    async fn was_right(&self, tx: &mut Tx, now: UnixMillis) -> Result<(), Failure> {
+        if let Some(key) = &self.address {
+            refund(tx, key, now).await?;
+        }
+        tx.clear_tries(&self.user).await?;
+        refund(tx, &self.everywhere, now).await
+    }
+}
+
+async fn refund(tx: &mut Tx, key: &str, now: UnixMillis) -> Result<(), Failure> {
+    let tries = tx.tries_to_change(key, now).await?;
+    Ok(tx.put_tries(key, &tries.refunded()).await?)
 }
 
 /// The network that a request came from, as far as one subscriber usually has it: an IPv4 address, or the first 64 bits of

@@ -1,12 +1,17 @@
 //! J1: asking for a token (R44 to R49, R57).
 
+use std::sync::Arc;
+
 use warifu_activation::client::Registration;
 use warifu_activation::messages::RegistrationResponse;
-use warifu_core::issuance::{IssuanceState, Phase};
+use warifu_core::id::{IssuanceId, TokenUserId};
+use warifu_core::issuance::{Issuance, IssuanceState, Phase};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use warifu_core::token::{RevokedBy, TokenState};
 use warifu_server::app::issuance::ISSUANCES_PER_USER_DAY_MAX;
+use warifu_server::app::session::Session;
+use warifu_server::clock::system_rng;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
@@ -21,6 +26,7 @@ on_both_databases!(
     of_two_pages_of_one_user_the_later_one_wins,
     asking_again_cancels_what_was_asked_for_before,
     starting_over_cancels_and_twice_is_as_good_as_once,
+    starting_over_waits_for_an_asking_that_is_under_way,
     a_user_asks_for_ten_tokens_a_day_at_most_and_sends_no_more_mails,
     a_page_that_began_before_the_tenth_makes_no_eleventh,
     r51_the_waiting_page_tells_what_is_left_of_the_day,
@@ -301,7 +307,7 @@ async fn a_page_that_began_before_the_tenth_makes_no_eleventh(database: TestData
 
 async fn r51_the_waiting_page_tells_what_is_left_of_the_day(database: TestDatabase) {
     let bank = Bank::open(database).await;
-    let left = async |session| bank.app.waiting(session).await.unwrap().starts_left;
+    let left = async |session: &Session| bank.app.waiting(session).await.unwrap().starts_left;
     let begun = bank.app.now();
     for _ in 0..3 {
         let session = bank.session("hanako").await;
@@ -326,11 +332,42 @@ async fn r51_the_waiting_page_tells_what_is_left_of_the_day(database: TestDataba
     }
     assert_eq!(left(&session).await, 0);
     let waiting = bank.app.waiting(&session).await.unwrap();
-    assert_eq!(waiting.phase, Phase::Open, "used up for the day, not locked");
+    assert_eq!(
+        waiting.phase,
+        Phase::Open,
+        "used up for the day, not locked"
+    );
     bank.set_clock(begun.plus_ms(DAY_MS + 1));
     let session = bank.session("hanako").await;
     issue_hollow(&bank.app, &session).await;
     assert_eq!(left(&session).await, 5);
+}
+
+async fn starting_over_waits_for_an_asking_that_is_under_way(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let session = bank.session("hanako").await;
+    issue_hollow(&bank.app, &session).await;
+    let before = bank.issuance("hanako").await;
+    let mut asking = bank.app.store().begin().await.unwrap();
+    asking.lock_user(&session.user.id).await.unwrap();
+    let app = Arc::clone(&bank.app);
+    let cancelling = tokio::spawn(async move { app.cancel_issuance(&session, &origin()).await });
+    // Far more round trips than the cancellation needs, if nothing holds it.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        asking.issuance(&before.id).await.unwrap();
+    }
+    let asked = Issuance {
+        id: IssuanceId::new(bank.app.now(), &mut system_rng()),
+        token_user_id: TokenUserId::new(&mut system_rng()),
+        ..before
+    };
+    asking.insert_issuance(&asked, b"nothing").await.unwrap();
+    asking.commit().await.unwrap();
+    cancelling.await.unwrap().unwrap();
+    let mut tx = bank.app.store().read().await.unwrap();
+    let stored = tx.issuance(&asked.id).await.unwrap().unwrap();
+    assert_eq!(stored.issuance.state, IssuanceState::Cancelled);
 }
 
 async fn r57_whoever_has_a_living_token_cannot_ask_for_another(database: TestDatabase) {

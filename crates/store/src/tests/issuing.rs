@@ -16,6 +16,7 @@ on_both_databases! { store:
     an_issuance_is_written_only_by_who_read_its_last_version,
     cancelling_names_what_was_issued_or_locked,
     the_latest_issuance_is_the_one_asked_for_last,
+    issuances_of_the_user_within_the_period_count_whatever_became_of_them,
     records_are_erased_after_their_time_and_the_issuance_stays,
     an_attempt_comes_back_as_it_went,
     an_attempt_id_is_taken_once,
@@ -166,6 +167,36 @@ async fn the_latest_issuance_is_the_one_asked_for_last(store: Store) {
     tx.insert_issuance(&same_moment, b"record").await.unwrap();
     let latest = tx.latest_issuance(&taro.id).await.unwrap();
     assert_eq!(latest, Some((same_moment, 1)));
+}
+
+async fn issuances_of_the_user_within_the_period_count_whatever_became_of_them(store: Store) {
+    let contract = store_contract(&store).await;
+    let taro = store_user(&store, &contract, "taro").await;
+    let hanako = store_user(&store, &contract, "hanako").await;
+    let mut tx = store.begin().await.unwrap();
+    let since = NOW.plus_ms(-DAY_MS);
+    assert_eq!(
+        tx.issuances_since(&taro.id, since).await.unwrap(),
+        (0, None)
+    );
+    let rows = [
+        (&taro, since, IssuanceState::Issued),
+        (&taro, since.plus_ms(1), IssuanceState::Cancelled),
+        (&taro, NOW, IssuanceState::Locked),
+        (&hanako, NOW, IssuanceState::Issued),
+    ];
+    for (seed, (user, created_at, state)) in (1..).zip(rows) {
+        let asked = warifu_core::issuance::Issuance {
+            created_at,
+            state,
+            ..issuance(user, seed)
+        };
+        tx.insert_issuance(&asked, b"record").await.unwrap();
+    }
+    assert_eq!(
+        tx.issuances_since(&taro.id, since).await.unwrap(),
+        (2, Some(since.plus_ms(1)))
+    );
 }
 
 async fn records_are_erased_after_their_time_and_the_issuance_stays(store: Store) {

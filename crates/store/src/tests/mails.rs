@@ -19,9 +19,11 @@ on_both_databases! { store:
     two_nodes_never_claim_the_same_mail,
     a_failed_try_waits_for_its_next_time_or_is_given_up,
     a_mail_is_sent_once,
+    who_lost_the_claim_marks_nothing,
     the_mails_of_an_issuance_are_listed_the_latest_at_the_end,
     the_next_mail_is_due_when_it_is_free_too,
     sent_mails_are_removed_after_their_time,
+    mails_that_were_given_up_are_removed_after_their_time,
 }
 
 fn mail(issuance: &Issuance, number: u32) -> Mail {
@@ -84,6 +86,7 @@ async fn a_claimed_mail_is_the_one_that_was_queued(store: Store) {
         facts: mail.facts,
         created_at: mail.created_at,
         tries: 0,
+        claimed_until: until,
     });
     assert_eq!(claimed, expected);
 }
@@ -136,15 +139,15 @@ async fn a_failed_try_waits_for_its_next_time_or_is_given_up(store: Store) {
     let until = NOW.plus_ms(MINUTE_MS);
     let later = NOW.plus_ms(5 * MINUTE_MS);
     let mut tx = store.begin().await.unwrap();
-    assert_eq!(tx.claim_due(NOW, until, 1).await.unwrap().len(), 1);
-    tx.mark_failed_try(&id, later, "451 try later", false)
+    let claimed = tx.claim_due(NOW, until, 1).await.unwrap();
+    tx.mark_failed_try(&claimed[0], later, "451 try later", false)
         .await
         .unwrap();
     assert_eq!(tx.next_due_at().await.unwrap(), Some(later));
     assert_eq!(tx.claim_due(until, later, 1).await.unwrap(), []);
-    let claimed = tx.claim_due(later, later, 1).await.unwrap();
+    let claimed = tx.claim_due(later, later.plus_ms(1), 1).await.unwrap();
     assert_eq!(claimed[0].tries, 1);
-    tx.mark_failed_try(&id, later, "550 no such user", true)
+    tx.mark_failed_try(&claimed[0], later, "550 no such user", true)
         .await
         .unwrap();
     let expected = MailStatus {
@@ -159,25 +162,27 @@ async fn a_failed_try_waits_for_its_next_time_or_is_given_up(store: Store) {
     assert_eq!(mails, [expected]);
     assert_eq!(tx.claim_due(later, later, 1).await.unwrap(), []);
     assert_eq!(tx.next_due_at().await.unwrap(), None);
-    assert!(!tx.mark_sent(&id, later).await.unwrap());
+    assert!(!tx.mark_sent(&claimed[0], later).await.unwrap());
 }
 
 async fn a_mail_is_sent_once(store: Store) {
     let issuance = store_mails(&store, 3).await;
-    let id = mail(&issuance, 0).id;
     let mut tx = store.begin().await.unwrap();
-    tx.mark_failed_try(&id, NOW, "421 busy", false)
+    let until = NOW.plus_ms(MINUTE_MS);
+    let claimed = tx.claim_due(NOW, until, 1).await.unwrap();
+    tx.mark_failed_try(&claimed[0], NOW, "421 busy", false)
         .await
         .unwrap();
-    assert!(tx.mark_sent(&id, NOW.plus_ms(1)).await.unwrap());
-    assert!(!tx.mark_sent(&id, NOW.plus_ms(2)).await.unwrap());
-    // A slow node that had claimed it before comes too late.
-    tx.mark_failed_try(&id, NOW, "421 busy", true)
+    let claimed = tx.claim_due(NOW, until, 2).await.unwrap();
+    let (first, second) = (&claimed[0], &claimed[1]);
+    assert!(tx.mark_sent(first, NOW.plus_ms(1)).await.unwrap());
+    assert!(!tx.mark_sent(first, NOW.plus_ms(2)).await.unwrap());
+    tx.mark_failed_try(first, NOW, "421 busy", true)
         .await
         .unwrap();
     let mails = tx.mails_of_issuance(&issuance.id).await.unwrap();
     let expected = MailStatus {
-        id,
+        id: first.id.clone(),
         state: MailState::Sent,
         tries: 2,
         created_at: NOW,
@@ -185,14 +190,35 @@ async fn a_mail_is_sent_once(store: Store) {
         last_error: None,
     };
     assert_eq!(mails[0], expected);
-    let second = mail(&issuance, 1).id;
-    tx.mark_failed_try(&second, NOW, "550", true).await.unwrap();
+    tx.mark_failed_try(second, NOW, "550", true).await.unwrap();
     let counts = OutboxCounts {
         queued: 1,
         sent: 1,
         failed: 1,
     };
     assert_eq!(tx.outbox_counts().await.unwrap(), counts);
+}
+
+async fn who_lost_the_claim_marks_nothing(store: Store) {
+    let issuance = store_mails(&store, 1).await;
+    let mut tx = store.begin().await.unwrap();
+    let until = NOW.plus_ms(MINUTE_MS);
+    let slow = tx.claim_due(NOW, until, 1).await.unwrap().remove(0);
+    let again = until.plus_ms(MINUTE_MS);
+    let later = tx.claim_due(until, again, 1).await.unwrap().remove(0);
+    assert_eq!(slow.id, later.id);
+    assert!(!tx.mark_sent(&slow, until).await.unwrap());
+    tx.mark_failed_try(&slow, until, "421 busy", true)
+        .await
+        .unwrap();
+    let mails = tx.mails_of_issuance(&issuance.id).await.unwrap();
+    assert_eq!((mails[0].state, mails[0].tries), (MailState::Queued, 0));
+    assert_eq!(
+        tx.claim_due(until, again, 1).await.unwrap(),
+        [],
+        "the later claim holds"
+    );
+    assert!(tx.mark_sent(&later, until).await.unwrap());
 }
 
 async fn the_mails_of_an_issuance_are_listed_the_latest_at_the_end(store: Store) {
@@ -232,10 +258,11 @@ async fn the_next_mail_is_due_when_it_is_free_too(store: Store) {
 async fn sent_mails_are_removed_after_their_time(store: Store) {
     let issuance = store_mails(&store, 4).await;
     let mut tx = store.begin().await.unwrap();
-    for number in 0..3 {
-        let sent_at = NOW.plus_ms(i64::from(number));
-        let id = mail(&issuance, number).id;
-        assert!(tx.mark_sent(&id, sent_at).await.unwrap());
+    let until = NOW.plus_ms(MINUTE_MS);
+    let claimed = tx.claim_due(NOW, until, 3).await.unwrap();
+    for (number, mail) in (0..).zip(&claimed) {
+        let sent_at = NOW.plus_ms(number);
+        assert!(tx.mark_sent(mail, sent_at).await.unwrap());
     }
     let before = NOW.plus_ms(2);
     assert_eq!(tx.remove_sent_before(before, 1).await.unwrap(), 1);
@@ -243,4 +270,26 @@ async fn sent_mails_are_removed_after_their_time(store: Store) {
     let left = tx.mails_of_issuance(&issuance.id).await.unwrap();
     let left: Vec<_> = left.iter().map(|mail| mail.state).collect();
     assert_eq!(left, [MailState::Sent, MailState::Queued]);
+}
+
+async fn mails_that_were_given_up_are_removed_after_their_time(store: Store) {
+    let issuance = store_mails(&store, 5).await;
+    let mut tx = store.begin().await.unwrap();
+    let until = NOW.plus_ms(MINUTE_MS);
+    let claimed = tx.claim_due(NOW, until, 4).await.unwrap();
+    for (number, mail) in (0..).zip(&claimed) {
+        let (at, give_up) = (NOW.plus_ms(number), number < 3);
+        tx.mark_failed_try(mail, at, "550", give_up).await.unwrap();
+    }
+    let before = NOW.plus_ms(2);
+    assert_eq!(tx.remove_failed_before(before, 1).await.unwrap(), 1);
+    assert_eq!(tx.remove_failed_before(before, 10).await.unwrap(), 1);
+    let far = NOW.plus_ms(MINUTE_MS);
+    assert_eq!(tx.remove_sent_before(far, 10).await.unwrap(), 0);
+    let left = tx.mails_of_issuance(&issuance.id).await.unwrap();
+    let left: Vec<_> = left.iter().map(|mail| mail.state).collect();
+    assert_eq!(
+        left,
+        [MailState::Failed, MailState::Queued, MailState::Queued]
+    );
 }

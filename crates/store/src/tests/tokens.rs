@@ -239,10 +239,12 @@ async fn unconfirmed_tokens_are_found_when_their_time_is_over(store: Store) {
     };
     let states = [
         ("a", TokenState::Activated),
-        ("b", suspended(None)),
-        ("c", suspended(Some(NOW))),
-        ("d", TokenState::InUse { confirmed_at: NOW }),
-        ("e", REVOKED),
+        ("b", TokenState::Activated),
+        // A suspension never ends by itself, not even so (R35).
+        ("c", suspended(None)),
+        ("d", suspended(Some(NOW))),
+        ("e", TokenState::InUse { confirmed_at: NOW }),
+        ("f", REVOKED),
     ];
     let mut expected = Vec::new();
     for (seed, (login_id, state)) in (1..).zip(states) {

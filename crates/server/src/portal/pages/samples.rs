@@ -184,38 +184,16 @@ impl Samples {
     }
 
     fn waiting(&mut self) -> askama::Result<()> {
-        for (name, state, mail, sent_again) in [
-            ("waiting", IssuanceState::Issued, MailState::Queued, false),
-            (
-                "waiting-sent-again",
-                IssuanceState::Issued,
-                MailState::Sent,
-                true,
-            ),
-            (
-                "waiting-mail-failed",
-                IssuanceState::Issued,
-                MailState::Failed,
-                false,
-            ),
-            (
-                "waiting-activated",
-                IssuanceState::Activated,
-                MailState::Sent,
-                false,
-            ),
-            (
-                "waiting-expired",
-                IssuanceState::Expired,
-                MailState::Sent,
-                false,
-            ),
-            (
-                "waiting-locked",
-                IssuanceState::Locked,
-                MailState::Sent,
-                false,
-            ),
+        use IssuanceState::{Activated, Expired, Issued, Locked};
+        use MailState::{Failed, Queued, Sent};
+        for (name, state, mail, starts_left, sent_again) in [
+            ("waiting", Issued, Queued, 5, false),
+            ("waiting-sent-again", Issued, Sent, 5, true),
+            ("waiting-mail-failed", Issued, Failed, 5, false),
+            ("waiting-day-used-up", Issued, Sent, 0, false),
+            ("waiting-activated", Activated, Sent, 5, false),
+            ("waiting-expired", Expired, Sent, 5, false),
+            ("waiting-locked", Locked, Sent, 0, false),
         ] {
             let page = WaitingPage {
                 frame: self.frame_of_person(path::WAITING),
@@ -224,7 +202,7 @@ impl Samples {
                 now: WaitingState {
                     state,
                     mail,
-                    starts_left: 5,
+                    starts_left,
                 },
                 expires_at: self.moment(),
                 sent_again,
