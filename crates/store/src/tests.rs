@@ -3,6 +3,7 @@
 mod catalogue;
 mod executor;
 mod migrations;
+mod racing;
 
 mod sample;
 
