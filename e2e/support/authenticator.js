@@ -39,13 +39,22 @@ export class Authenticator {
    * @returns {Promise<string>}
    */
   async code(id) {
-    const now = Math.floor(Date.now() / 1000) + this.ahead_s;
-    const step = Math.max(Math.floor(now / STEP_S), this.lastStep + 1);
-    const ahead_s = this.ahead_s + Math.max(0, step * STEP_S - now);
-    const args = ['code', '--json', ...(id ? ['--id', id] : [])];
-    const { status, stdout, stderr } = await this.command(args, { ahead_s });
-    if (status !== 0) throw new Error(`no code (status ${status}): ${stderr}`);
-    this.lastStep = step;
-    return JSON.parse(stdout).code;
+    const now_s = () => Date.now() / 1000 + this.ahead_s;
+    const next = this.lastStep + 1;
+    // Into the middle of the step: the app corrects its clock by what it measured, and that is never exact.
+    const intoNext_s = () => Math.ceil((next + 0.5) * STEP_S - now_s());
+    let further_s = Math.floor(now_s() / STEP_S) >= next ? 0 : intoNext_s();
+    for (;;) {
+      const args = ['code', '--json', ...(id ? ['--id', id] : [])];
+      const { status, stdout, stderr } = await this.command(args, { ahead_s: this.ahead_s + further_s });
+      if (status !== 0) throw new Error(`no code (status ${status}): ${stderr}`);
+      const { code, expires_in_s } = JSON.parse(stdout);
+      const step = Math.round((now_s() + further_s + expires_in_s) / STEP_S) - 1;
+      if (step >= next) {
+        this.lastStep = step;
+        return code;
+      }
+      further_s = intoNext_s();
+    }
   }
 }

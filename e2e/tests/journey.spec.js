@@ -71,6 +71,8 @@ test('a user who waits may have the mail sent again, and may start over', async 
   const first = await demo.mails.ids(mail);
 
   await test.step('not at once', async () => {
+    // The page loads itself again when the mail is out.
+    await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
     await page.getByRole('button', { name: labels.waiting.sendAgain }).click();
     await expect(page.getByRole('alert')).toContainText(labels.refusals.tooManyRequests);
   });

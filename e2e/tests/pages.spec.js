@@ -40,6 +40,8 @@ test('no page on the way of a user breaks a rule of accessibility', async ({ pag
   await askForToken(page, labels, { mail, activationPassword: ACTIVATION_PASSWORD });
   await expectTitle(page, labels.waiting.title);
   const { serviceId, userId } = await demo.mails.ids(mail);
+  // The page loads itself again when the mail is out.
+  await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
   await look('05-waiting');
   await page.goto(address('/download'));
   await expectTitle(page, labels.download.title);
