@@ -26,6 +26,7 @@ export async function inspect(page, language, name) {
     await page.setViewportSize(size);
     for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       await page.emulateMedia({ colorScheme });
+      await settled(page);
       expect.soft(await violations(page), `${name} in ${language}, ${screen}, ${colorScheme}`).toEqual([]);
       const dark = colorScheme === 'dark' ? '-dark' : '';
       await page.screenshot({
@@ -40,6 +41,17 @@ export async function inspect(page, language, name) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect.soft(overflow, `${name} in ${language} scrolls sideways at ${NARROW.width} pixels`).toBe(0);
   if (before) await page.setViewportSize(before);
+}
+
+/** Waits until no colour is on its way from one scheme to the other. @param {Page} page */
+function settled(page) {
+  return page.evaluate(async () => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    await frame();
+    await frame();
+    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+    await Promise.allSettled(transitions.map((transition) => transition.finished));
+  });
 }
 
 /** @param {Page} page @returns {Promise<string[]>} */
