@@ -75,6 +75,12 @@ record_id! {
     AuditId,
     /// Names one operator of the bank.
     OperatorId,
+    /// Names one relying system that calls the API (J10).
+    ClientId,
+    /// Names one address that is told of events (J10).
+    WebhookId,
+    /// Names one telling of one event to one address; a repeated delivery is recognised by it.
+    DeliveryId,
 }
 
 /// Names one protected site, the tenant: 2 to 32 characters of `a-z`, `0-9` and `-`, starting and ending without `-`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ContractId, OperatorId, ServiceId, UserId};
+use crate::id::{ClientId, ContractId, OperatorId, ServiceId, UserId};
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
 
@@ -137,6 +137,15 @@ pub enum Actor {
     Operator(OperatorId),
     /// Two operators together.
     Operators(TwoOperators),
+    /// A relying system, within its scopes (J10): the bank's own site, which answers for whom it acts.
+    RelyingSystem {
+        /// Which client.
+        id: ClientId,
+        /// The one service it may act on; `None` for all.
+        service_id: Option<ServiceId>,
+        /// The one contract it may act on; `None` for all.
+        contract_id: Option<ContractId>,
+    },
     /// The product itself, by the clock.
     System,
 }
@@ -181,6 +190,11 @@ pub fn may_release(actor: &Actor, target: &User) -> Result<(), Refusal> {
             }
         }
         Actor::Operators(_) => Ok(()),
+        Actor::RelyingSystem {
+            service_id,
+            contract_id,
+            ..
+        } => within_limits(service_id.as_ref(), contract_id.as_ref(), target),
         Actor::Operator(_) => Err(Refusal::TwoOperatorsNeeded),
         Actor::System => Err(Refusal::NotPermitted),
     }
@@ -204,7 +218,30 @@ pub fn may_revoke(actor: &Actor, target: &User) -> Result<(), Refusal> {
             }
         }
         Actor::Operators(_) | Actor::System => Ok(()),
+        Actor::RelyingSystem {
+            service_id,
+            contract_id,
+            ..
+        } => within_limits(service_id.as_ref(), contract_id.as_ref(), target),
         Actor::Operator(_) => Err(Refusal::TwoOperatorsNeeded),
+    }
+}
+
+/// Whether a relying system with these limits may know of `target` at all (R41).
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn within_limits(
+    service_id: Option<&ServiceId>,
+    contract_id: Option<&ContractId>,
+    target: &User,
+) -> Result<(), Refusal> {
+    if service_id.is_none_or(|id| id == &target.service_id)
+        && contract_id.is_none_or(|id| id == &target.contract_id)
+    {
+        Ok(())
+    } else {
+        Err(Refusal::NotFound)
     }
 }
 
@@ -328,6 +365,28 @@ mod tests {
                 let stranger = user("target", "another", target_role);
                 assert_eq!(may_release(&actor, &stranger), Err(Refusal::NotFound));
                 assert_eq!(may_revoke(&actor, &stranger), Err(Refusal::NotFound));
+            }
+        }
+    }
+
+    #[test]
+    fn r41_a_relying_system_acts_within_its_limits() {
+        let client = |service: Option<&str>, contract: Option<&str>| Actor::RelyingSystem {
+            id: ClientId::from_stored("core-banking"),
+            service_id: service.map(|id| ServiceId::parse(id).unwrap()),
+            contract_id: contract.map(ContractId::from_stored),
+        };
+        for role in Role::ALL {
+            let target = user("target", "c", role);
+            for (actor, expected) in [
+                (client(None, None), Ok(())),
+                (client(Some("bank"), None), Ok(())),
+                (client(Some("bank"), Some("c")), Ok(())),
+                (client(None, Some("another")), Err(Refusal::NotFound)),
+                (client(Some("other-bank"), None), Err(Refusal::NotFound)),
+            ] {
+                assert_eq!(may_release(&actor, &target), expected);
+                assert_eq!(may_revoke(&actor, &target), expected);
             }
         }
     }

@@ -17,9 +17,9 @@ pub struct StoredEvent {
     pub at: UnixMillis,
     /// The service it belongs to; `None` for what concerns the whole installation.
     pub service_id: Option<ServiceId>,
-    /// The kind of actor: `user`, `operator`, `operators` (two together), `system`.
+    /// The kind of actor: `user`, `operator`, `operators` (two together), `client`, `system`.
     pub actor_kind: String,
-    /// The id of the user or operator; of two operators both, joined by `+`; `system` for the product itself.
+    /// The id of the user, operator or API client; of two operators both, joined by `+`; `system` for the product itself.
     pub actor_id: String,
     /// The name of the action (`warifu_core::audit::Action`).
     pub action: String,
@@ -145,6 +145,7 @@ fn actor(actor: &Actor) -> (&'static str, String) {
             let [first, second] = both.ids();
             ("operators", format!("{first}+{second}"))
         }
+        Actor::RelyingSystem { id, .. } => ("client", id.to_string()),
         Actor::System => ("system", "system".to_owned()),
     }
 }

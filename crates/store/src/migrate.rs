@@ -19,11 +19,18 @@ pub(crate) struct Migration {
 }
 
 /// All of them, in order, numbered from 1 without a gap.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "first_schema",
-    sql: include_str!("../migrations/0001_first_schema.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "first_schema",
+        sql: include_str!("../migrations/0001_first_schema.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "relying_systems",
+        sql: include_str!("../migrations/0002_relying_systems.sql"),
+    },
+];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT
 /// EXISTS` or not; so it is tried this often.
