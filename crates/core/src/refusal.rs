@@ -116,6 +116,10 @@ refusals! {
     NotFound = "not_found",
     /// Somebody changed the same thing at the same moment; trying again is safe.
     Raced = "raced",
+    /// As many requests of this kind wait already as may; nothing was judged or counted.
+    Busy = "busy",
+    /// The server's clock jumped, so no code can be judged until its operators have looked (R19); nothing was counted.
+    ClockUnsure = "clock_unsure",
     /// The session is over.
     SessionExpired = "session_expired",
     /// The form is too old or of another session (R76).

@@ -43,6 +43,33 @@ impl Counter {
     }
 }
 
+/// How far a guided resynchronisation looks, in steps each way (R17). Codes of this many steps are compared at once, so two
+/// consecutive ones are asked for.
+pub const RESYNCHRONISATION_STEPS: i8 = 5;
+
+impl Counter {
+    /// The counter behind a fence that was put up at `fence` (R23): after a restore, codes may have been accepted that this
+    /// copy of the data knows nothing of. Every step whose code could have been accepted by then counts as used.
+    #[must_use]
+    pub fn behind(
+        self,
+        fence: Option<UnixMillis>,
+        parameters: &Parameters,
+        policy: &Policy,
+    ) -> Self {
+        let Some(fence) = fence else {
+            return self;
+        };
+        let farthest = i64::from(policy.window.drift_max).max(RESYNCHRONISATION_STEPS.into());
+        let used =
+            parameters.time_step(fence.seconds()) + i64::from(policy.window.ahead) + farthest;
+        Self {
+            last_step: self.last_step.max(used),
+            ..self
+        }
+    }
+}
+
 /// What came of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -110,27 +137,11 @@ pub fn decide(
         }
         used |= right && step <= counter.last_step;
     }
-    match counter.standing {
-        Standing::Suspended => return (Verdict::Suspended, *counter),
-        Standing::Revoked => return (Verdict::Revoked, *counter),
-        Standing::Activated | Standing::InUse => {}
+    if let Some(unjudged) = unjudged(counter) {
+        return (unjudged, *counter);
     }
     if let Some(step) = fresh {
-        let accepted = Counter {
-            version: counter.version + 1,
-            last_step: step,
-            failures: 0,
-            run_since_success: 0,
-            drift: learned(counter.drift, step - here, policy),
-            standing: Standing::InUse,
-        };
-        return (
-            Verdict::Accepted {
-                step,
-                confirmation: counter.standing == Standing::Activated,
-            },
-            accepted,
-        );
+        return accepted(counter, step, learned(counter.drift, step - here, policy));
     }
     if used {
         let tries_left = policy
@@ -140,6 +151,66 @@ pub fn decide(
         return (Verdict::AlreadyUsed { tries_left }, *counter);
     }
     wrong(counter, policy)
+}
+
+/// Judges two consecutive codes of a token whose clock went astray (R17, RFC 4226 §7.4). Right, they set the drift to where
+/// the clock is; both are used up. Wrong, they count as one wrong code. One code alone never moves the window.
+///
+/// Work and comparisons are the same whatever the codes are, as in [`decide`].
+#[must_use]
+pub fn resynchronise(
+    counter: &Counter,
+    seed: &Seed,
+    parameters: &Parameters,
+    codes: &[Code; 2],
+    policy: &Policy,
+    now: UnixMillis,
+) -> (Verdict, Counter) {
+    let here = parameters.time_step(now.seconds());
+    let reach = i64::from(RESYNCHRONISATION_STEPS);
+    let mut found = None;
+    let mut before = false;
+    for step in here - reach..=here + reach {
+        let second = totp::code(seed, step, parameters).equals(&codes[1]);
+        // The first of the two must be unused as well.
+        if before & second && step - 1 > counter.last_step {
+            found = Some(step);
+        }
+        before = totp::code(seed, step, parameters).equals(&codes[0]);
+    }
+    if let Some(unjudged) = unjudged(counter) {
+        return (unjudged, *counter);
+    }
+    match found {
+        // No more than the reach of the search.
+        Some(step) => accepted(counter, step, i8::try_from(step - here).unwrap_or_default()),
+        None => wrong(counter, policy),
+    }
+}
+
+/// The verdict on every code of a token in this state, if its codes are not judged at all (R27).
+const fn unjudged(counter: &Counter) -> Option<Verdict> {
+    match counter.standing {
+        Standing::Suspended => Some(Verdict::Suspended),
+        Standing::Revoked => Some(Verdict::Revoked),
+        Standing::Activated | Standing::InUse => None,
+    }
+}
+
+fn accepted(counter: &Counter, step: i64, drift: i8) -> (Verdict, Counter) {
+    let next = Counter {
+        version: counter.version + 1,
+        last_step: step,
+        failures: 0,
+        run_since_success: 0,
+        drift,
+        standing: Standing::InUse,
+    };
+    let verdict = Verdict::Accepted {
+        step,
+        confirmation: counter.standing == Standing::Activated,
+    };
+    (verdict, next)
 }
 
 fn wrong(counter: &Counter, policy: &Policy) -> (Verdict, Counter) {
@@ -164,19 +235,28 @@ fn wrong(counter: &Counter, policy: &Policy) -> (Verdict, Counter) {
 }
 
 /// The steps whose codes are looked at, oldest first: the policy's window around the server's step, stretched to where
-/// the token's clock was last seen (R15, R16).
+/// the token's clock was last seen (R15, R16). Around a clock that was found farther away by a resynchronisation the window
+/// stands alone: it is moved and not stretched, so that guessing gets no easier.
 fn candidates(counter: &Counter, policy: &Policy, here: i64) -> core::ops::RangeInclusive<i64> {
-    let limit = i64::from(policy.window.drift_max);
-    let drift = i64::from(counter.drift).clamp(-limit, limit);
-    let first = here - i64::from(policy.window.behind) + drift.min(0);
-    let last = here + i64::from(policy.window.ahead) + drift.max(0);
-    first..=last
+    let drift = i64::from(counter.drift);
+    let (behind, ahead) = (
+        i64::from(policy.window.behind),
+        i64::from(policy.window.ahead),
+    );
+    if drift.abs() > i64::from(policy.window.drift_max) {
+        return here + drift - behind..=here + drift + ahead;
+    }
+    here - behind + drift.min(0)..=here + ahead + drift.max(0)
 }
 
 /// The drift after an accepted code that lay `offset` steps away: one step nearer to it at a time, so that one late
-/// entry does not stretch the window far.
+/// entry does not stretch the window far. It never grows beyond the policy's limit, or beyond what a resynchronisation set.
 fn learned(drift: i8, offset: i64, policy: &Policy) -> i8 {
-    let limit = policy.window.drift_max.cast_signed();
+    let limit = policy
+        .window
+        .drift_max
+        .cast_signed()
+        .max(drift.saturating_abs());
     let towards = i8::try_from((offset - i64::from(drift)).signum()).unwrap_or(0);
     (drift + towards).clamp(-limit, limit)
 }
@@ -343,6 +423,135 @@ mod tests {
             matches!(bench.verify(now, &code), Verdict::Accepted { .. }),
             "a clock set right works at once"
         );
+    }
+
+    fn resynchronise_at(bench: &mut Bench, now: UnixMillis, codes: [Code; 2]) -> Verdict {
+        let (verdict, next) = resynchronise(
+            &bench.counter,
+            &bench.seed,
+            &bench.policy.parameters,
+            &codes,
+            &bench.policy,
+            now,
+        );
+        bench.counter = next;
+        verdict
+    }
+
+    #[test]
+    fn r17_two_consecutive_codes_find_a_clock_that_went_astray() {
+        for astray in [-5, -4, 3, 4] {
+            let mut bench = Bench::new();
+            let lone = bench.code(NOW, astray);
+            assert!(matches!(bench.verify(NOW, &lone), Verdict::Wrong { .. }));
+            let codes = [bench.code(NOW, astray), bench.code(NOW, astray + 1)];
+            let here = bench.policy.parameters.time_step(NOW.seconds());
+            assert_eq!(
+                resynchronise_at(&mut bench, NOW, codes.clone()),
+                Verdict::Accepted {
+                    step: here + astray + 1,
+                    confirmation: true
+                }
+            );
+            assert_eq!(bench.counter.failures, 0);
+            assert!(
+                matches!(
+                    resynchronise_at(&mut bench, NOW, codes),
+                    Verdict::Wrong { .. }
+                ),
+                "both are used up"
+            );
+            let later = NOW.plus_ms(10 * crate::time::MINUTE_MS);
+            let code = bench.code(later, astray);
+            assert!(matches!(
+                bench.verify(later, &code),
+                Verdict::Accepted { .. }
+            ));
+            let at_the_right_time = later.plus_ms(10 * crate::time::MINUTE_MS);
+            let code = bench.code(at_the_right_time, -astray);
+            assert!(
+                matches!(
+                    bench.verify(at_the_right_time, &code),
+                    Verdict::Wrong { .. }
+                ),
+                "the window was moved, not stretched"
+            );
+        }
+    }
+
+    #[test]
+    fn r17_one_right_code_of_two_does_not_move_the_window_and_counts_as_wrong() {
+        let mut bench = Bench::new();
+        let wrong = bench.wrong_code(NOW);
+        for codes in [
+            [bench.code(NOW, 4), wrong.clone()],
+            [wrong.clone(), bench.code(NOW, 4)],
+            [bench.code(NOW, 4), bench.code(NOW, 4)],
+            [bench.code(NOW, 5), bench.code(NOW, 4)],
+            [bench.code(NOW, 6), bench.code(NOW, 7)],
+        ] {
+            let failures = bench.counter.failures;
+            let verdict = resynchronise_at(&mut bench, NOW, codes);
+            assert!(matches!(
+                verdict,
+                Verdict::Wrong { .. } | Verdict::SuspendedNow
+            ));
+            assert_eq!(
+                (bench.counter.failures, bench.counter.drift),
+                (failures + 1, 0)
+            );
+        }
+        let right = [bench.code(NOW, 3), bench.code(NOW, 4)];
+        assert_eq!(resynchronise_at(&mut bench, NOW, right), Verdict::Suspended);
+    }
+
+    #[test]
+    fn r23_behind_a_fence_nothing_is_accepted_that_could_have_been_before_it() {
+        for policy in [Policy::manual(), Policy::strict()] {
+            let mut bench = Bench {
+                policy,
+                ..Bench::new()
+            };
+            let old = bench.counter;
+            // What a lost copy of the data may have accepted last: the farthest code that any token could give.
+            let codes = [
+                bench.code(NOW, i64::from(RESYNCHRONISATION_STEPS) - 1),
+                bench.code(NOW, i64::from(RESYNCHRONISATION_STEPS)),
+            ];
+            assert!(matches!(
+                resynchronise_at(&mut bench, NOW, codes),
+                Verdict::Accepted { .. }
+            ));
+            let ahead = i64::from(RESYNCHRONISATION_STEPS) + i64::from(bench.policy.window.ahead);
+            let farthest = bench.code(NOW, ahead);
+            if bench.policy.window.ahead > 0 {
+                assert!(matches!(
+                    bench.verify(NOW, &farthest),
+                    Verdict::Accepted { .. }
+                ));
+            }
+            let step_ms = i64::from(bench.policy.parameters.step_s) * crate::time::SECOND_MS;
+            bench.counter = old.behind(Some(NOW), &bench.policy.parameters, &bench.policy);
+            for steps in 0..=ahead + 1 {
+                let now = NOW.plus_ms(steps * step_ms);
+                assert_ne!(
+                    std::mem::discriminant(&bench.verify(now, &farthest)),
+                    std::mem::discriminant(&Verdict::Accepted {
+                        step: 0,
+                        confirmation: false
+                    }),
+                    "{steps} steps after the fence"
+                );
+                bench.counter.failures = 0;
+                bench.counter.standing = Standing::Activated;
+            }
+            let after = NOW.plus_ms((ahead + 2) * step_ms);
+            let code = bench.code(after, 0);
+            assert!(matches!(
+                bench.verify(after, &code),
+                Verdict::Accepted { .. }
+            ));
+        }
     }
 
     #[test]

@@ -315,6 +315,8 @@ error-activation-message = The message from the app could not be read. Please up
 error-activation-gone = This token was revoked because its first code was not entered in time. Please sign in and issue a token again.
 error-app-full = This app holds up to 10 tokens. Remove one that you no longer use, then add this one again.
 error-two-operators-needed = A second operator has to approve this. Please ask a colleague.
+error-busy = There are too many requests at this moment. Nothing was checked or counted. Please try again in a few seconds.
+error-clock-unsure = The clock of the service cannot be trusted at this moment, so no code was checked and none was counted. Please try again later; the help desk can say when.
 error-raced = Someone changed the same user at the same moment. Please open the page again and retry.
 error-too-many-requests = There were too many tries in a short time. Please wait { $seconds ->
     [one] { $seconds } second

@@ -66,3 +66,6 @@ CREATE INDEX webhook_delivery_webhook ON webhook_delivery (webhook_id, delivery_
 
 -- Events are read in the order of their ids, a service at a time.
 CREATE INDEX audit_service ON audit (service_id, audit_id);
+
+-- After a restore: nothing whose code could have been accepted by this time is accepted (R23).
+ALTER TABLE service ADD COLUMN fence_at_ms BIGINT;
