@@ -6,6 +6,7 @@ use warifu_core::time::UnixMillis;
 use warifu_core::user::Actor;
 
 use crate::limits::EVENTS_MAX;
+use crate::rows::RowsSql;
 use crate::{StoreError, Tx, params};
 
 /// An event as it was recorded, in stored words.
@@ -35,33 +36,49 @@ pub struct StoredEvent {
     pub address: Option<String>,
 }
 
+static INSERT: RowsSql = RowsSql::new(
+    "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome,
+         request_id, address)
+     {ROWS}",
+    &[
+        "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+    ],
+);
+
 impl Tx {
     /// Records an event, in the transaction of the change it tells of (invariant 4).
     ///
     /// # Errors
     /// [`StoreError::is_duplicate`] when its id is taken; else as [`Tx::query`].
     pub async fn insert_event(&mut self, event: &Event) -> Result<(), StoreError> {
-        let (actor_kind, actor_id) = actor(&event.actor);
-        self.execute(
-            "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome,
-                 request_id, address)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            params![
-                &event.id,
-                event.at,
-                event.service_id.as_ref(),
-                actor_kind,
-                actor_id,
-                event.action.as_str(),
-                event.target_kind,
-                &event.target_id,
-                event.outcome,
-                &event.origin.request_id,
-                event.origin.address.as_ref()
-            ],
-        )
-        .await
-        .map(drop)
+        self.insert_events(std::slice::from_ref(event)).await
+    }
+
+    /// The same for several.
+    ///
+    /// # Errors
+    /// As [`Tx::insert_event`].
+    pub async fn insert_events(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        let rows = events
+            .iter()
+            .map(|event| {
+                let (actor_kind, actor_id) = actor(&event.actor);
+                params![
+                    &event.id,
+                    event.at,
+                    event.service_id.as_ref(),
+                    actor_kind,
+                    actor_id,
+                    event.action.as_str(),
+                    event.target_kind,
+                    &event.target_id,
+                    event.outcome,
+                    &event.origin.request_id,
+                    event.origin.address.as_ref()
+                ]
+            })
+            .collect();
+        self.query_rows(&INSERT, rows).await.map(drop)
     }
 
     /// The events about one thing, the oldest first; of more than [`EVENTS_MAX`], the latest.

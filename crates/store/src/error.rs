@@ -1,7 +1,7 @@
 //! What can go wrong between us and the database. No error carries a parameter or a value of a row.
 
 /// A failure of the database, of its schema, or of a statement.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached or did not answer in time. Nothing is known to be committed: a commit that
     /// ends so may or may not have happened.

@@ -113,15 +113,41 @@ impl Lease {
         let (client, broken) = self.parts()?;
         bounded(broken, async {
             let statement = prepare(client, sql, &batch).await?;
-            let columns: Arc<[String]> = statement
-                .columns()
-                .iter()
-                .map(|column| column.name().to_owned())
-                .collect();
+            let columns = columns_of(&statement);
             in_order(batch.iter().map(|params| query(client, &statement, params)))
                 .await?
                 .iter()
                 .map(|rows| rows.iter().map(|row| read_row(row, &columns)).collect())
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs several statements, in order and in one round trip, and answers with the rows of each.
+    pub(crate) async fn query_all(
+        &mut self,
+        statements: Vec<(&'static str, Vec<Value>)>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let (client, broken) = self.parts()?;
+        bounded(broken, async {
+            let mut prepared = Vec::with_capacity(statements.len());
+            for (sql, params) in &statements {
+                let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
+                prepared.push((statement, params));
+            }
+            let answers = in_order(
+                prepared
+                    .iter()
+                    .map(|(statement, params)| query(client, statement, params)),
+            )
+            .await?;
+            prepared
+                .iter()
+                .zip(&answers)
+                .map(|((statement, _), rows)| {
+                    let columns = columns_of(statement);
+                    rows.iter().map(|row| read_row(row, &columns)).collect()
+                })
                 .collect()
         })
         .await
@@ -226,6 +252,11 @@ async fn prepare(
         ))),
         None => Ok(statement),
     }
+}
+
+fn columns_of(statement: &Statement) -> Arc<[String]> {
+    let names = statement.columns().iter();
+    names.map(|column| column.name().to_owned()).collect()
 }
 
 async fn query(

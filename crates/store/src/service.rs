@@ -70,8 +70,7 @@ impl Tx {
 
 /// A service out of the columns that both queries above and the one of a session select.
 pub(crate) fn service_of(row: &Row) -> Result<Service, StoreError> {
-    let policy: Policy = serde_json::from_str(row.text("policy")?)
-        .map_err(|_| row.refuse("policy", "holds no policy"))?;
+    let policy = policy_of(row)?;
     Ok(Service {
         id: row.service_id()?,
         name_ja: row.text("name_ja")?.to_owned(),
@@ -80,4 +79,9 @@ pub(crate) fn service_of(row: &Row) -> Result<Service, StoreError> {
         help_desk: row.text("help_desk")?.to_owned(),
         policy,
     })
+}
+
+/// The policy out of a row with the column `policy`.
+pub(crate) fn policy_of(row: &Row) -> Result<Policy, StoreError> {
+    serde_json::from_str(row.text("policy")?).map_err(|_| row.refuse("policy", "holds no policy"))
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod executor;
+mod hot;
 mod migrations;
 mod racing;
 

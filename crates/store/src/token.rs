@@ -146,39 +146,6 @@ impl Tx {
             .transpose()
     }
 
-    /// Writes the counter, on the condition that it still has `expected_version`. This one conditional write decides that
-    /// a code is accepted once (invariant 5): whoever gets `false` read too early and looks again.
-    ///
-    /// A next counter of another standing is followed by [`Tx::set_token_state`] in the same transaction.
-    ///
-    /// # Errors
-    /// As [`Tx::query`].
-    pub async fn swap_counter(
-        &mut self,
-        id: &TokenId,
-        expected_version: i64,
-        next: &Counter,
-    ) -> Result<bool, StoreError> {
-        let swapped = self
-            .execute(
-                "UPDATE counter SET version = $1, last_step = $2, failures = $3, run_since_success = $4, drift = $5,
-                     standing = $6
-                 WHERE token_id = $7 AND version = $8",
-                params![
-                    next.version,
-                    next.last_step,
-                    next.failures,
-                    next.run_since_success,
-                    i64::from(next.drift),
-                    next.standing.as_str(),
-                    id,
-                    expected_version
-                ],
-            )
-            .await?;
-        Ok(swapped == 1)
-    }
-
     /// Writes when the state began; after a [`Tx::swap_counter`] that won. The time of the confirmation stays once it is
     /// known, also past a revocation.
     ///

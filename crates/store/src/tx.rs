@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::{EACH_MAX, TRANSACTIONS_WAITING_MAX};
 use crate::postgres::{self, Postgres};
+use crate::rows::RowsSql;
 use crate::sqlite::{self, Sqlite};
 use crate::{DatabaseConfig, Outage, Row, StoreError, Value};
 
@@ -206,6 +207,30 @@ impl Tx {
         };
         self.sound = answer.is_ok();
         answer
+    }
+
+    /// Runs a statement over a list of rows and answers with all rows that it gives, in any order.
+    ///
+    /// # Errors
+    /// As [`Tx::query_each`].
+    pub(crate) async fn query_rows(
+        &mut self,
+        sql: &'static RowsSql,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Vec<Row>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.start(&rows)?;
+        let answer = match &mut self.lease {
+            Lease::Sqlite(lease) => lease.query_each(sql.one(), rows).await,
+            Lease::Postgres(lease) => match sql.chunks(rows) {
+                Ok(chunks) => lease.query_all(chunks).await,
+                Err(error) => Err(error),
+            },
+        };
+        self.sound = answer.is_ok();
+        Ok(answer?.into_iter().flatten().collect())
     }
 
     /// Makes everything permanent. When this returns, it is on the disk.

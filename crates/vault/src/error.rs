@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// A failure of the vault.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// There is no file with a root key. A new one is made only by hand or for an empty database (R66).
     #[error("there is no root key at {path}: put back the one this database was made with")]

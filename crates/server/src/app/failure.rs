@@ -5,7 +5,7 @@ use warifu_store::StoreError;
 use warifu_vault::VaultError;
 
 /// What a use case answers when it did not do what was asked. Nothing was changed then, but for what is counted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     /// A rule of the product said no; the person is told why.
     #[error("refused: {0}")]

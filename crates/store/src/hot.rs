@@ -1,0 +1,242 @@
+//! What a batch of verifications reads and writes: narrow rows, many at once (ARCHITECTURE.md, verification).
+
+use std::collections::HashMap;
+
+use warifu_core::id::{ContractId, ServiceId, TokenId, UserId};
+use warifu_core::oath::Parameters;
+use warifu_core::service::Policy;
+use warifu_core::time::UnixMillis;
+use warifu_core::verification::Counter;
+
+use crate::rows::RowsSql;
+use crate::token::counter_of;
+use crate::{Row, StoreError, Tx, Value, params};
+
+/// A user as a verification needs to know it, with what opens the live token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBearer {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's company.
+    pub contract_id: ContractId,
+    /// Until when no new token may be asked for, after a revocation.
+    pub reopens_at: Option<UnixMillis>,
+    /// The live token, if there is one.
+    pub token: Option<StoredSeed>,
+}
+
+/// What of a token never changes, with its sealed seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSeed {
+    /// The token.
+    pub token_id: TokenId,
+    /// How its codes are computed.
+    pub parameters: Parameters,
+    /// When its app finished.
+    pub activated_at: UnixMillis,
+    /// The sealed seed.
+    pub sealed_seed: Vec<u8>,
+}
+
+/// A counter as a batch reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HotCounter {
+    /// The counter; its version is the one to name in [`Tx::swap_counters`].
+    pub counter: Counter,
+    /// Whether the token's user is disabled.
+    pub user_disabled: bool,
+}
+
+/// The rules of a service that a verification needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The policy.
+    pub policy: Policy,
+    /// Nothing is accepted whose code could have been accepted by then (R23).
+    pub fence: Option<UnixMillis>,
+}
+
+static BEARERS: RowsSql = RowsSql::new(
+    "SELECT v.column1 AS service_id, v.column2 AS login_id, u.user_id, u.contract_id, u.reopens_at_ms,
+         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms
+     FROM ({ROWS}) AS v
+     JOIN app_user u ON u.service_id = v.column1 AND u.login_id = v.column2
+     LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL",
+    &["TEXT", "TEXT"],
+);
+
+static COUNTERS: RowsSql = RowsSql::new(
+    "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, u.disabled
+     FROM ({ROWS}) AS v
+     JOIN counter c ON c.token_id = v.column1
+     JOIN app_user u ON u.user_id = v.column2",
+    &["TEXT", "TEXT"],
+);
+
+static SWAP: RowsSql = RowsSql::new(
+    "UPDATE counter SET version = v.column3, last_step = v.column4, failures = v.column5,
+         run_since_success = v.column6, drift = v.column7, standing = v.column8
+     FROM ({ROWS}) AS v
+     WHERE token_id = v.column1 AND version = v.column2
+     RETURNING token_id",
+    &[
+        "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT",
+    ],
+);
+
+impl Tx {
+    /// The users of these services and login ids, each with the live token; who does not exist is left out.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn bearers(
+        &mut self,
+        logins: &[(&ServiceId, &str)],
+    ) -> Result<HashMap<(ServiceId, String), StoredBearer>, StoreError> {
+        let rows = logins
+            .iter()
+            .map(|(service_id, login_id)| params![*service_id, *login_id])
+            .collect();
+        self.query_rows(&BEARERS, rows)
+            .await?
+            .iter()
+            .map(|row| {
+                let login = (row.service_id()?, row.text("login_id")?.to_owned());
+                Ok((login, bearer_of(row)?))
+            })
+            .collect()
+    }
+
+    /// The counters of these tokens, each given with its user.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn counters(
+        &mut self,
+        tokens: &[(&TokenId, &UserId)],
+    ) -> Result<HashMap<TokenId, HotCounter>, StoreError> {
+        let rows = tokens
+            .iter()
+            .map(|(token_id, user_id)| params![*token_id, *user_id])
+            .collect();
+        self.query_rows(&COUNTERS, rows)
+            .await?
+            .iter()
+            .map(|row| {
+                let hot = HotCounter {
+                    counter: counter_of(row)?,
+                    user_disabled: row.bool("disabled")?,
+                };
+                Ok((TokenId::from_stored(row.text("token_id")?), hot))
+            })
+            .collect()
+    }
+
+    /// Writes many counters, each on the condition that it still has the version named with it, and gives the tokens whose
+    /// counter was written. This conditional write decides that a code is accepted once (invariant 5): of whom is missing
+    /// in the answer was read too early.
+    ///
+    /// To be called with the tokens in the order of their ids, so that two nodes wait for each other and never in a circle.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn swap_counters(
+        &mut self,
+        swaps: &[(&TokenId, i64, Counter)],
+    ) -> Result<Vec<TokenId>, StoreError> {
+        let rows = swaps
+            .iter()
+            .map(|(token_id, expected_version, next)| swap_row(token_id, *expected_version, next))
+            .collect();
+        self.query_rows(&SWAP, rows)
+            .await?
+            .iter()
+            .map(|row| Ok(TokenId::from_stored(row.text("token_id")?)))
+            .collect()
+    }
+
+    /// [`Tx::swap_counters`] of one: whether it was written.
+    ///
+    /// A next counter of another standing is followed by [`Tx::set_token_state`] in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn swap_counter(
+        &mut self,
+        id: &TokenId,
+        expected_version: i64,
+        next: &Counter,
+    ) -> Result<bool, StoreError> {
+        let swapped = self.swap_counters(&[(id, expected_version, *next)]).await?;
+        Ok(swapped.len() == 1)
+    }
+
+    /// The rules of a service; `None` when there is no such service.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn rules(&mut self, id: &ServiceId) -> Result<Option<Rules>, StoreError> {
+        self.query_one(
+            "SELECT policy, fence_at_ms FROM service WHERE service_id = $1",
+            params![id],
+        )
+        .await?
+        .map(|row| {
+            Ok(Rules {
+                policy: crate::service::policy_of(&row)?,
+                fence: row.opt_at("fence_at_ms")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Puts up a fence before a service (R23); one that is later already stays. `false` when it stayed.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn raise_fence(
+        &mut self,
+        id: &ServiceId,
+        at: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let raised = self
+            .execute(
+                "UPDATE service SET fence_at_ms = $1
+                 WHERE service_id = $2 AND (fence_at_ms IS NULL OR fence_at_ms < $1)",
+                params![at, id],
+            )
+            .await?;
+        Ok(raised == 1)
+    }
+}
+
+fn swap_row(id: &TokenId, expected_version: i64, next: &Counter) -> Vec<Value> {
+    params![
+        id,
+        expected_version,
+        next.version,
+        next.last_step,
+        next.failures,
+        next.run_since_success,
+        i64::from(next.drift),
+        next.standing.as_str()
+    ]
+}
+
+fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {
+    let token = match row.opt_text("token_id")? {
+        Some(token_id) => Some(StoredSeed {
+            token_id: TokenId::from_stored(token_id),
+            parameters: row.parameters()?,
+            activated_at: row.at("activated_at_ms")?,
+            sealed_seed: row.blob("sealed_seed")?.to_vec(),
+        }),
+        None => None,
+    };
+    Ok(StoredBearer {
+        user_id: UserId::from_stored(row.text("user_id")?),
+        contract_id: ContractId::from_stored(row.text("contract_id")?),
+        reopens_at: row.opt_at("reopens_at_ms")?,
+        token,
+    })
+}

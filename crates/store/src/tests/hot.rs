@@ -1,0 +1,180 @@
+//! What a batch of verifications reads and writes.
+
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use warifu_core::id::{ServiceId, TokenId, UserId};
+use warifu_core::token::{RevokedBy, TokenState};
+use warifu_core::verification::Counter;
+
+use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
+use crate::{HotCounter, Store, on_both_databases};
+
+on_both_databases! { store:
+    r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out,
+    r12_of_many_nodes_that_write_the_same_batch_one_wins_each_token,
+    a_bearer_comes_with_the_live_token_and_strangers_are_left_out,
+    a_disabled_user_is_seen_with_the_counter,
+    a_batch_of_any_size_is_taken,
+    r23_a_fence_only_rises,
+}
+
+const TOKENS: usize = 21;
+
+/// So many users with a token each.
+async fn store_tokens(store: &Store) -> Vec<(TokenId, UserId)> {
+    let contract = store_contract(store).await;
+    let mut made = Vec::new();
+    for number in 0..TOKENS {
+        let user = store_user(store, &contract, &format!("user{number:02}")).await;
+        let seed = u8::try_from(number).unwrap();
+        let (token, _) = store_token(store, &user, seed, TokenState::Activated).await;
+        made.push((token.id, user.id));
+    }
+    made
+}
+
+async fn read(store: &Store, tokens: &[(TokenId, UserId)]) -> Vec<HotCounter> {
+    let asked: Vec<_> = tokens.iter().map(|(token, user)| (token, user)).collect();
+    let found = store.read().await.unwrap().counters(&asked).await.unwrap();
+    tokens.iter().map(|(token, _)| found[token]).collect()
+}
+
+fn next(counter: &Counter, last_step: i64) -> Counter {
+    Counter {
+        version: counter.version + 1,
+        last_step,
+        ..*counter
+    }
+}
+
+async fn r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out(store: Store) {
+    let tokens = store_tokens(&store).await;
+    let before = read(&store, &tokens).await;
+    let late = [3, 4, 20];
+    for place in late {
+        let mut tx = store.begin().await.unwrap();
+        let counter = next(&before[place].counter, 1);
+        let version = before[place].counter.version;
+        assert!(
+            tx.swap_counter(&tokens[place].0, version, &counter)
+                .await
+                .unwrap()
+        );
+        tx.commit().await.unwrap();
+    }
+    let swaps: Vec<_> = tokens
+        .iter()
+        .zip(&before)
+        .map(|((token, _), hot)| (token, hot.counter.version, next(&hot.counter, 7)))
+        .collect();
+    let mut tx = store.begin().await.unwrap();
+    let mut won = tx.swap_counters(&swaps).await.unwrap();
+    tx.commit().await.unwrap();
+    won.sort();
+    let expected: Vec<_> = (0..TOKENS)
+        .filter(|place| !late.contains(place))
+        .map(|place| tokens[place].0.clone())
+        .collect();
+    assert_eq!(won, expected);
+    for (place, hot) in read(&store, &tokens).await.iter().enumerate() {
+        let last_step = if late.contains(&place) { 1 } else { 7 };
+        assert_eq!(hot.counter, next(&before[place].counter, last_step));
+    }
+}
+
+async fn r12_of_many_nodes_that_write_the_same_batch_one_wins_each_token(store: Store) {
+    let tokens = Arc::new(store_tokens(&store).await);
+    let before = Arc::new(read(&store, &tokens).await);
+    let start = Arc::new(Barrier::new(8));
+    let mut nodes = JoinSet::new();
+    for node in 0..8 {
+        let (store, tokens, before, start) =
+            (store.clone(), tokens.clone(), before.clone(), start.clone());
+        nodes.spawn(async move {
+            start.wait().await;
+            let swaps: Vec<_> = tokens
+                .iter()
+                .zip(before.iter())
+                .map(|((token, _), hot)| (token, hot.counter.version, next(&hot.counter, node)))
+                .collect();
+            let mut tx = store.begin().await.unwrap();
+            let won = tx.swap_counters(&swaps).await.unwrap();
+            tx.commit().await.unwrap();
+            won.len()
+        });
+    }
+    assert_eq!(nodes.join_all().await.iter().sum::<usize>(), TOKENS);
+}
+
+async fn a_bearer_comes_with_the_live_token_and_strangers_are_left_out(store: Store) {
+    let taro = store_taro(&store).await;
+    let revoked = TokenState::Revoked {
+        revoked_at: NOW,
+        by: RevokedBy::Person,
+    };
+    store_token(&store, &taro, 1, revoked).await;
+    let bank = taro.service_id.clone();
+    let other = ServiceId::parse("other").unwrap();
+    let asked = [
+        (&bank, taro.login_id.as_str()),
+        (&bank, "nobody"),
+        (&other, taro.login_id.as_str()),
+    ];
+    let found = store.read().await.unwrap().bearers(&asked).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let key = (bank.clone(), taro.login_id.clone());
+    assert_eq!(
+        (&found[&key].user_id, &found[&key].token),
+        (&taro.id, &None)
+    );
+
+    let (token, _) = store_token(&store, &taro, 2, TokenState::Activated).await;
+    let found = store.read().await.unwrap().bearers(&asked).await.unwrap();
+    let seed = found[&key].token.as_ref().unwrap();
+    assert_eq!(
+        (&seed.token_id, seed.parameters),
+        (&token.id, token.parameters)
+    );
+    assert_eq!(seed.activated_at, token.activated_at);
+}
+
+async fn a_disabled_user_is_seen_with_the_counter(store: Store) {
+    let tokens = store_tokens(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    let disable = "UPDATE app_user SET disabled = TRUE WHERE user_id = $1";
+    tx.execute(disable, crate::params![&tokens[5].1])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for (place, hot) in read(&store, &tokens).await.iter().enumerate() {
+        assert_eq!(hot.user_disabled, place == 5);
+    }
+}
+
+async fn a_batch_of_any_size_is_taken(store: Store) {
+    let tokens = store_tokens(&store).await;
+    let mut tx = store.read().await.unwrap();
+    for size in [0, 1, 2, 3, 7, 8, TOKENS, 127, 128, 129, 300] {
+        let asked: Vec<_> = (0..size)
+            .map(|place| &tokens[place % TOKENS])
+            .map(|(token, user)| (token, user))
+            .collect();
+        let found = tx.counters(&asked).await.unwrap();
+        assert_eq!(found.len(), size.min(TOKENS));
+    }
+}
+
+async fn r23_a_fence_only_rises(store: Store) {
+    let contract = store_contract(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    let id = &contract.service_id;
+    assert_eq!(tx.rules(id).await.unwrap().unwrap().fence, None);
+    assert!(tx.raise_fence(id, NOW).await.unwrap());
+    assert!(!tx.raise_fence(id, NOW.plus_ms(-1)).await.unwrap());
+    assert_eq!(tx.rules(id).await.unwrap().unwrap().fence, Some(NOW));
+    assert!(tx.raise_fence(id, NOW.plus_ms(1)).await.unwrap());
+    let unknown = ServiceId::parse("unknown").unwrap();
+    assert_eq!(tx.rules(&unknown).await.unwrap(), None);
+}
