@@ -55,6 +55,16 @@ actions! {
     Provision = "provision",
     /// A key made or brought into use.
     Key = "key",
+    /// A client of the API made (J10).
+    CreateApiClient = "create_api_client",
+    /// A key of a client made beside the old one.
+    RotateApiKey = "rotate_api_key",
+    /// A key of a client ended at once.
+    WithdrawApiKey = "withdraw_api_key",
+    /// A client disabled.
+    DisableApiClient = "disable_api_client",
+    /// A disabled client brought back.
+    EnableApiClient = "enable_api_client",
 }
 
 /// One event.

@@ -16,6 +16,7 @@
 //! | [`activation`] | the app's half (J3): starts, the finish, races |
 //! | [`oath`], [`verification`] | codes (RFC 4226, RFC 6238) and whether one is accepted (J4) |
 //! | [`token`], [`suspension`], [`revocation`] | the states of a token, release (J5), revocation (J6) and the re-issue schedule |
+//! | [`relying`] | what a client of the API may do, and how often (J10) |
 //! | [`notice`], [`audit`], [`refusal`] | what is mailed, what is recorded, what is refused |
 
 pub mod activation;
@@ -27,6 +28,7 @@ pub mod issuance;
 pub mod notice;
 pub mod oath;
 pub mod refusal;
+pub mod relying;
 pub mod revocation;
 pub mod service;
 pub mod session;

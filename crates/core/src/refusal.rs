@@ -129,6 +129,16 @@ refusals! {
         /// When the next request is answered.
         open_at: UnixMillis,
     } = "too_many_requests",
+    /// The key of the API is missing, unknown, withdrawn or over, or its client is disabled; which of them is not said.
+    ApiKeyRefused = "api_key_refused",
+    /// The client may not use this part of the API.
+    ScopeMissing = "scope_missing",
+    /// The client may not call from this network address.
+    NetworkNotAllowed = "network_not_allowed",
+    /// The idempotency key is not 1 to 255 visible ASCII characters.
+    IdempotencyKeyFormat = "idempotency_key_format",
+    /// The idempotency key was used for another request (R21).
+    IdempotencyKeyReused = "idempotency_key_reused",
 }
 
 impl core::fmt::Display for Refusal {

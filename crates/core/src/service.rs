@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::activation_password::ActivationPassword;
 use crate::oath::{Algorithm, Parameters, digits_allowed, step_allowed};
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
 
 /// One protected site. Everything else belongs to exactly one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,10 @@ pub struct Policy {
     pub unconfirmed_lives_ms: i64,
     /// How long a sign-in lives.
     pub session: SessionLife,
+    /// How long a relying system is advised to keep its limits low after an activation, in milliseconds; 0 for not at all. It
+    /// is reported as the time when it ends, and decides nothing here (PRODUCT.md §5).
+    #[serde(default)]
+    pub cool_off_ms: i64,
 }
 
 /// Accepted time steps, counted from the server's step (R15, R16).
@@ -144,6 +148,7 @@ impl Policy {
                 idle_ms: 15 * MINUTE_MS,
                 absolute_ms: 8 * HOUR_MS,
             },
+            cool_off_ms: 0,
         }
     }
 
@@ -166,8 +171,16 @@ impl Policy {
                 delay_ms: 0,
                 quiet_hours: None,
             },
+            cool_off_ms: DAY_MS,
             ..Self::manual()
         }
+    }
+
+    /// When the cool-off of a token that was activated then ends; `None` where it is over, or there is none.
+    #[must_use]
+    pub fn cool_off_until(&self, activated_at: UnixMillis, now: UnixMillis) -> Option<UnixMillis> {
+        let end = activated_at.plus_ms(self.cool_off_ms);
+        (now < end).then_some(end)
     }
 
     /// Refuses a policy outside the ranges of PRODUCT.md §5.
@@ -237,6 +250,12 @@ impl Policy {
         if self.session.absolute_ms > DAY_MS {
             return Err(PolicyError("session.absolute_ms: at most 24 hours"));
         }
+        if self.cool_off_ms < 0
+            || self.cool_off_ms > 30 * DAY_MS
+            || self.cool_off_ms % SECOND_MS != 0
+        {
+            return Err(PolicyError("cool_off_ms: whole seconds, 0 to 30 days"));
+        }
         Ok(())
     }
 }
@@ -280,6 +299,34 @@ mod tests {
         policy = Policy::manual();
         policy.parameters.step_s = 45;
         assert!(policy.check().is_err());
+    }
+
+    #[test]
+    fn a_policy_that_was_stored_before_the_cool_off_has_none() {
+        let json = serde_json::to_string(&Policy::manual()).unwrap();
+        let before = json.replace(",\"cool_off_ms\":0", "");
+        assert_ne!(before, json);
+        assert_eq!(
+            serde_json::from_str::<Policy>(&before).unwrap(),
+            Policy::manual()
+        );
+    }
+
+    #[test]
+    fn the_cool_off_is_told_while_it_lasts() {
+        let activated_at = UnixMillis(1_000);
+        let strict = Policy::strict();
+        let end = activated_at.plus_ms(DAY_MS);
+        assert_eq!(strict.cool_off_until(activated_at, activated_at), Some(end));
+        assert_eq!(
+            strict.cool_off_until(activated_at, end.plus_ms(-1)),
+            Some(end)
+        );
+        assert_eq!(strict.cool_off_until(activated_at, end), None);
+        assert_eq!(
+            Policy::manual().cool_off_until(activated_at, activated_at),
+            None
+        );
     }
 
     #[test]

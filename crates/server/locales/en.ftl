@@ -328,6 +328,25 @@ error-internal = We are sorry. A fault in our system stopped this. Please try ag
 error-not-found = The page has moved, or the address is wrong. Please start from the top page. If you do not find it, call the help desk.
 error-service-unavailable = The server cannot be reached or is busy. Check your connection, wait a little, and try again. If it goes on, call the help desk.
 error-scripts-needed = This page needs JavaScript, so that your activation password never leaves the device. Turn it on in your browser and load the page again, or use another browser.
+error-api-key-refused = The API key is missing, unknown or over. Send the header Authorization: Bearer KEY with a key that is good. Who runs the service can make a new one with warifu api-client rotate.
+error-scope-missing = This API client may not do that. Who runs the service can make a client with the scope that is needed.
+error-network-not-allowed = This API client may not call from this network address. Who runs the service keeps the list of its addresses.
+error-idempotency-key-format = The header Idempotency-Key needs 1 to 255 visible ASCII characters, once. Please choose another key.
+error-idempotency-key-reused = This idempotency key was used for another request. Nothing was done. Please send this request with a new key.
+error-method-not-allowed = This address does not take that method. The header Allow says which it takes.
+error-media-type = The body must be JSON, with the header Content-Type: application/json.
+error-body-too-large = The body is larger than this server takes. Please send less at once.
+error-request-body = The body is no JSON: the fault is in line { $line }, column { $column }.
+error-request-fields = The body is JSON, but not of the fields that are asked for: look at line { $line }, column { $column }, and at the documents under /api/v1/docs.
+error-request-query = The part of the address behind the question mark cannot be read. The documents under /api/v1/docs say what may stand there.
+api-error-not-found = There is no such address, service, contract or user for this client.
+api-error-no-token = The user has no token that lives. A new one can be issued.
+api-error-not-suspended = The token of this user is not suspended. Someone may have released it already.
+api-error-release-only-revocation = There were too many wrong codes since the last right one. Revoke the token, and let the user issue a new one.
+api-error-raced = Someone changed the same user at the same moment. Nothing was done. Please send the request again.
+api-error-form-expired = This issuance is not the one that was begun last, or was not begun at all. Nothing was done. Please begin again.
+api-error-no-issuance = No token of this user is waiting for the app.
+api-error-code-format = The code needs exactly { $digits } ASCII digits. It was not judged and not counted.
 
 ## Mails
 mail-greeting = Dear { $name },

@@ -297,6 +297,25 @@ error-internal = 申し訳ございません。システムの不具合により
 error-not-found = ページの場所が変わったか、アドレスが間違っています。トップページからお進みください。見つからないときは、お問合せ先までご連絡ください。
 error-service-unavailable = サーバにつながらないか、混み合っています。通信の状態を確かめ、少し待ってからもう一度お試しください。続くときは、お問合せ先までご連絡ください。
 error-scripts-needed = このページでは JavaScript が必要です。利用開始パスワードを端末の外に出さずに処理するためです。ブラウザの設定で有効にして読み込み直すか、ほかのブラウザをお使いください。
+error-api-key-refused = APIキーがないか、正しくないか、期限が切れています。ヘッダー Authorization: Bearer KEY に有効なキーを入れて送ってください。新しいキーは、運用者が warifu api-client rotate で作れます。
+error-scope-missing = このAPIクライアントには、この操作の権限がありません。必要なスコープを持つクライアントは、運用者が作れます。
+error-network-not-allowed = このAPIクライアントは、このネットワークアドレスからは利用できません。許可するアドレスは運用者が決めています。
+error-idempotency-key-format = ヘッダー Idempotency-Key は、表示できるASCII文字1~255字で、1回だけ送ってください。別のキーを選んでください。
+error-idempotency-key-reused = この冪等キーは別の要求で使われています。何も行いませんでした。新しいキーで送ってください。
+error-method-not-allowed = このアドレスでは、そのメソッドは使えません。使えるものはヘッダー Allow にあります。
+error-media-type = 本文はJSONで、ヘッダー Content-Type: application/json を付けて送ってください。
+error-body-too-large = 本文が大きすぎます。一度に送る量を減らしてください。
+error-request-body = 本文がJSONではありません。{ $line }行{ $column }文字目を確かめてください。
+error-request-fields = 本文の項目が決まりと違います。{ $line }行{ $column }文字目と、/api/v1/docs の説明を確かめてください。
+error-request-query = アドレスの「?」より後ろを読めません。書けるものは /api/v1/docs にあります。
+api-error-not-found = このクライアントから見える範囲に、そのアドレス、サービス、契約、利用者はありません。
+api-error-no-token = この利用者には有効なトークンがありません。新しく発行できます。
+api-error-not-suspended = この利用者のトークンは利用停止ではありません。すでに解除されている場合があります。
+api-error-release-only-revocation = 最後に正しいコードが入力されてからの間違いが多すぎるため、解除できません。トークンを失効し、発行し直してください。
+api-error-raced = 同じ利用者への操作が同時に行われたため、何も行いませんでした。もう一度送ってください。
+api-error-form-expired = この発行は、最後に始めたものではないか、始められていません。何も行いませんでした。はじめからやり直してください。
+api-error-no-issuance = アプリの設定を待っているこの利用者のトークンはありません。
+api-error-code-format = コードはちょうど{ $digits }桁のASCII数字で送ってください。判定も回数の加算もしていません。
 
 ## メール
 mail-greeting = { $name } 様

@@ -1,3 +1,6 @@
-//! The interfaces for programs. Here: the two endpoints of the activation (docs/protocol.md). Never a page.
+//! The interfaces for programs: the two endpoints of the activation (docs/protocol.md), and the API for relying systems
+//! (docs/api.md). Never a page.
 
 pub mod activation;
+pub mod problem;
+pub mod v1;

@@ -2,8 +2,10 @@
 //! its audit event in one transaction, commits, and answers. No HTTP here, no SQL, no rule of the product.
 
 pub mod activation;
+pub mod api_clients;
 mod failure;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod issuance;
 pub mod keys;
 pub mod manage;
@@ -11,6 +13,7 @@ mod notices;
 pub mod outbox;
 pub mod passwords;
 pub mod provision;
+pub mod relying;
 pub mod session;
 pub mod sign_in;
 pub mod verification;
@@ -27,6 +30,7 @@ use warifu_core::user::Actor;
 use warifu_store::{Store, Tx};
 
 pub use failure::Failure;
+pub use relying::moment;
 
 use crate::clock::{Clock, system_rng};
 use keys::Keys;
@@ -65,6 +69,8 @@ pub struct App {
     settings: Settings,
     /// Woken when a mail is put into the outbox, so that it goes out at once.
     mail_waits: Arc<Notify>,
+    /// The keys of the API that this node has seen.
+    seen_keys: api_clients::SeenKeys,
 }
 
 impl App {
@@ -87,6 +93,7 @@ impl App {
             clock,
             settings,
             mail_waits: Arc::new(Notify::new()),
+            seen_keys: api_clients::SeenKeys::default(),
         })
     }
 

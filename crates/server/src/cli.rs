@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done; 1 refused or failed; 2 the command was not understood; 3 something that is needed could not be reached.
 
+pub mod api_client;
 pub mod authenticator;
 pub mod demo;
 pub mod provision;
@@ -32,6 +33,7 @@ Examples:
   warifu serve --check --config warifu.toml     Look at a configuration
   warifu serve --config warifu.toml             Run the service
   warifu provision bank.toml --config warifu.toml
+  warifu api-client create --name core-banking --scopes verify,read --config warifu.toml
   warifu authenticator add                      Be the phone: get a token
   warifu authenticator code                     The code, with its countdown
 
@@ -50,6 +52,7 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     Demo(demo::DemoArgs),
     Provision(Box<provision::ProvisionArgs>),
+    ApiClient(api_client::ApiClientArgs),
     Authenticator(authenticator::AuthenticatorArgs),
     /// Write a completion script for a shell to standard output
     ///
@@ -67,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => with_runtime(serve::run(*args)),
         Command::Demo(args) => with_runtime(demo::run(args)),
         Command::Provision(args) => with_runtime(provision::run(*args)),
+        Command::ApiClient(args) => with_runtime(api_client::run(args)),
         Command::Authenticator(args) => return authenticator::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut std::io::stdout());

@@ -1,7 +1,7 @@
 //! The demo: a made-up bank and a company with eight people, all in one folder. Nothing leaves the machine.
 //!
 //! The folder holds the database, the root key, the mails, and `demo.json`, which other programs read:
-//! `{"base_url", "service_id", "mail_dir", "users": [{"login_id", "role", "password", "confirmation_password"}]}`.
+//! `{"base_url", "service_id", "mail_dir", "users": [{"login_id", "role", "password", "confirmation_password"}], "api": {"url", "key"}}`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,12 +12,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use warifu_core::id::ServiceId;
+use warifu_core::relying::Scopes;
 use warifu_core::service::Policy;
 use warifu_core::user::{Language, Role};
 use warifu_store::DatabaseConfig;
 use zeroize::Zeroizing;
 
+use crate::api::v1;
 use crate::app::App;
+use crate::app::api_clients::{ApiKey, ClientPlan};
 use crate::app::passwords::Password;
 use crate::app::provision::{ContractPlan, NewPasswords, Plan, ServicePlan, UserPlan};
 use crate::clock::{Clock, system_rng};
@@ -57,6 +61,8 @@ pub struct DemoSite {
     pub mail_dir: PathBuf,
     /// The accounts. Their passwords guard nothing.
     pub accounts: Vec<DemoUser>,
+    /// The API.
+    pub api: DemoApi,
 }
 
 /// One account, as in `demo.json`.
@@ -81,6 +87,19 @@ struct Description {
     service_id: String,
     mail_dir: String,
     users: Vec<DemoUser>,
+    /// Not there in a folder that an earlier version made; the next start adds it.
+    #[serde(default)]
+    api: Option<DemoApi>,
+}
+
+/// How programs reach the API of the demo.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemoApi {
+    /// The address that all paths of the API begin with.
+    pub url: String,
+    /// A key with every scope on the demo's service. It guards nothing.
+    pub key: String,
 }
 
 /// Why the demo did not start.
@@ -155,11 +174,21 @@ impl Demo {
         let config = config(dir, address);
         make_folder(&dir.join(MAILS))?;
         let app = startup::open_app(&config, clock).await?;
+        let kept_key = known
+            .as_ref()
+            .and_then(|known| known.api.as_ref())
+            .and_then(|api| ApiKey::received(&api.key));
+        let key = kept_key.unwrap_or_else(ApiKey::generate);
+        let api = DemoApi {
+            url: format!("{}{}", config.public_url.as_str(), v1::BASE),
+            key: key.expose().to_owned(),
+        };
         let description = Description {
             base_url: config.public_url.as_str().to_owned(),
             service_id: SERVICE_ID.to_owned(),
             mail_dir: dir.join(MAILS).to_string_lossy().into_owned(),
             users: known.map_or_else(new_users, |known| known.users),
+            api: Some(api.clone()),
         };
         // The passwords are on the disk before anybody has them: a start that is cut off here is finished by the next one.
         write_description(dir, &description)?;
@@ -167,9 +196,13 @@ impl Demo {
         app.provision(&plan(policy), passwords)
             .await
             .map_err(StartError::from)?;
+        app.keep_api_client(&client(), &key)
+            .await
+            .map_err(StartError::from)?;
         let site = Arc::new(DemoSite {
             mail_dir: dir.join(MAILS),
             accounts: description.users,
+            api,
         });
         Ok(Self {
             app,
@@ -196,6 +229,12 @@ impl Demo {
     #[must_use]
     pub fn site(&self) -> &DemoSite {
         &self.site
+    }
+
+    /// The product behind it.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
     }
 
     /// Where and what, for the terminal.
@@ -241,6 +280,14 @@ impl Demo {
                 &user.confirmation_password,
             ]);
         }
+        let _ = write!(
+            out,
+            "\n  API       {url} (documents: {url}/docs)\n  its key   {key}\n\n  \
+             curl -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{\"code\": \"123456\"}}' \
+             {url}/services/{SERVICE_ID}/users/tanaka/verify\n",
+            url = self.site.api.url,
+            key = self.site.api.key,
+        );
         out.push_str("\nStop with Ctrl+C. The same command goes on where this one ended.\n");
         out
     }
@@ -390,6 +437,16 @@ fn plan(policy: Policy) -> Plan {
                 })
                 .collect(),
         }],
+    }
+}
+
+/// The client whose key is in `demo.json`.
+fn client() -> ClientPlan {
+    ClientPlan {
+        name: "demo".to_owned(),
+        scopes: Scopes::all(),
+        service_id: ServiceId::parse(SERVICE_ID).ok(),
+        ..ClientPlan::default()
     }
 }
 

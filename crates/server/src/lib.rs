@@ -7,6 +7,7 @@
 //! | [`text`], [`letters`] | the words of pages and mails |
 //! | [`mail`], [`background`] | delivery, and work that nobody waits for |
 //! | [`config`], [`startup`], [`serve`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
+//! | [`networks`] | lists of network addresses, as settings name them |
 //! | [`clock`] | the one place that reads the clock and draws randomness |
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod demo;
 pub mod letters;
 pub mod mail;
+pub mod networks;
 pub mod portal;
 pub mod serve;
 pub mod startup;

@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use warifu_store::{DatabaseConfig, Store, StoreError};
 
+use crate::api::problem::cut_short;
 use crate::app::{App, Failure, Settings, keys};
 use crate::background;
 use crate::clock::Clock;
@@ -14,7 +15,6 @@ use crate::demo::DemoSite;
 use crate::mail::{MailConfigError, Mailer};
 use crate::serve::serve;
 use crate::telemetry::stop_signal;
-use crate::web::guard::plain_problem;
 use crate::web::{self, Shell};
 
 /// Why the product did not start, or stopped.
@@ -122,6 +122,6 @@ fn shell(config: &Config) -> Shell {
         limits: config.limits,
         trusted_proxies: config.trusted_proxies.clone(),
         https: config.public_url.is_https(),
-        problem_page: Arc::new(plain_problem),
+        problem_page: Arc::new(cut_short),
     }
 }

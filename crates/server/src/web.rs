@@ -57,7 +57,7 @@ pub fn protected(router: Router, shell: Shell) -> Router {
 
 /// Everything that is served: the pages, the interfaces for programs, the files of the pages.
 pub fn router(app: Arc<App>, demo: Option<Arc<DemoSite>>) -> Router {
-    let api = api::activation::routes(Arc::clone(&app));
+    let api = api::activation::routes(Arc::clone(&app)).merge(api::v1::routes(&app));
     assets::routes()
         .merge(api)
         .merge(Portal::new(app, demo).router())

@@ -37,6 +37,8 @@ fn placeholders() -> Vec<(&'static str, Value)> {
         word("tries_left", "N"),
         word("run", "N"),
         word("support", "NUMBER"),
+        word("line", "N"),
+        word("column", "N"),
     ]
 }
 

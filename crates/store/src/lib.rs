@@ -18,6 +18,8 @@ mod tx;
 mod value;
 
 // The queries, one module for each kind of thing that is stored.
+mod api_answer;
+mod api_client;
 mod attempt;
 mod audit;
 mod contract;
@@ -36,6 +38,8 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use api_answer::StoredAnswer;
+pub use api_client::{KeyStanding, StoredKey};
 pub use attempt::{AttemptState, StoredAttempt};
 pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
@@ -89,4 +93,8 @@ pub mod limits {
     pub const MAILS_OF_ISSUANCE_MAX: u32 = 50;
     /// Events in the list of a thing ([`crate::Tx::events_of`]).
     pub const EVENTS_MAX: u32 = 1_000;
+    /// Clients of the API in a list ([`crate::Tx::api_clients`]).
+    pub const API_CLIENTS_MAX: u32 = 1_000;
+    /// Keys in the list of a client, those that ended included ([`crate::Tx::api_keys_of`]).
+    pub const API_KEYS_MAX: u32 = 100;
 }

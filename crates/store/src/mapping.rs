@@ -2,7 +2,7 @@
 //! many rows are worked off one by one. Never here: a statement of its own.
 
 use warifu_core::id::{
-    AuditId, ContractId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId,
+    AuditId, ClientId, ContractId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId,
 };
 use warifu_core::oath::{Algorithm, Parameters};
 use warifu_core::time::UnixMillis;
@@ -21,7 +21,7 @@ macro_rules! ids_as_parameters {
     )+};
 }
 
-ids_as_parameters! { AuditId, ContractId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId }
+ids_as_parameters! { AuditId, ClientId, ContractId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId }
 
 impl From<UnixMillis> for Value {
     fn from(at: UnixMillis) -> Self {

@@ -4,6 +4,7 @@
 use warifu_core::activation::{REASON_KEPT_MS, STARTS_PERIOD_MS};
 use warifu_core::audit::{Action, Origin};
 use warifu_core::notice::Notice;
+use warifu_core::relying::ANSWERS_KEPT_MS;
 use warifu_core::revocation::revoke;
 use warifu_core::throttle::FORGET_MS;
 use warifu_core::time::{DAY_MS, HOUR_MS, UnixMillis};
@@ -16,6 +17,8 @@ use super::{App, Failure, Record};
 
 /// Rows of each kind that one run looks at; what is over comes in the next run.
 pub const BATCH_MAX: u32 = 500;
+/// Batches of answers of the API that one run removes: 1,000 a second for ever.
+const ANSWER_BATCHES_MAX: u32 = 120;
 /// How long the answer to a finish is kept: longer than any policy lets a token go unconfirmed.
 const FINISHES_KEPT_MS: i64 = 40 * DAY_MS;
 /// How long a sent mail is kept for the waiting page.
@@ -33,6 +36,7 @@ impl App {
     pub async fn keep_house(&self) -> Result<(), Failure> {
         let now = self.now();
         self.revoke_unconfirmed(now).await?;
+        self.write_key_uses().await?;
         let mut tx = self.store.begin().await?;
         tx.erase_records_expired_before(now.plus_ms(-REASON_KEPT_MS), BATCH_MAX)
             .await?;
@@ -65,7 +69,23 @@ impl App {
             .await?;
         tx.remove_failed_before(now.plus_ms(-FAILED_MAILS_KEPT_MS), BATCH_MAX)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.remove_old_answers(now).await
+    }
+
+    /// Relying systems may leave many a second: batch after batch, each in a transaction of its own, so that nobody waits long.
+    async fn remove_old_answers(&self, now: UnixMillis) -> Result<(), Failure> {
+        for _ in 0..ANSWER_BATCHES_MAX {
+            let mut tx = self.store.begin().await?;
+            let removed = tx
+                .remove_api_answers_before(now.plus_ms(-ANSWERS_KEPT_MS), BATCH_MAX)
+                .await?;
+            tx.commit().await?;
+            if removed < u64::from(BATCH_MAX) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn revoke_unconfirmed(&self, now: UnixMillis) -> Result<(), Failure> {

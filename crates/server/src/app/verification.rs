@@ -1,6 +1,8 @@
 //! J4: a code is judged and, in the same transaction, counted or accepted (R12, R13, R31). The one conditional write on the
 //! counter decides; whoever lost it looks again.
 
+mod for_client;
+
 use warifu_core::audit::{Action, Origin};
 use warifu_core::notice::Notice;
 use warifu_core::oath::{Code, Seed};
@@ -9,7 +11,7 @@ use warifu_core::session::Stage;
 use warifu_core::suspension::{Releasers, releasers};
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Token;
-use warifu_core::user::Actor;
+use warifu_core::user::{Actor, User};
 use warifu_core::verification::{Verdict, decide};
 use warifu_store::{StoredToken, Tx};
 
@@ -17,6 +19,8 @@ use super::keys::Column;
 use super::notices::{Facts, enqueue_to_all};
 use super::session::{Session, SessionCookie, step_up};
 use super::{App, Failure, Record};
+
+pub use for_client::{ApiVerification, ReleasersWord, Verification, Word};
 
 /// How often a code is judged again when another write came between.
 const RACES_MAX: u32 = 5;
@@ -121,7 +125,7 @@ impl App {
                 tx.set_token_state(&token.id, &token.state.suspended(now))
                     .await?;
                 Verified::Suspended {
-                    releasers: self.tell_of_suspension(&mut tx, session, now).await?,
+                    releasers: self.tell_of_suspension(&mut tx, &session.user, now).await?,
                     just_now: true,
                 }
             }
@@ -165,18 +169,18 @@ impl App {
     async fn tell_of_suspension(
         &self,
         tx: &mut Tx,
-        session: &Session,
+        user: &User,
         now: UnixMillis,
     ) -> Result<Releasers, Failure> {
-        let contract = tx.users_of_contract(&session.user.contract_id).await?;
-        let releasers = releasers(&session.user, &contract);
+        let contract = tx.users_of_contract(&user.contract_id).await?;
+        let releasers = releasers(user, &contract);
         let facts = Facts {
             at_ms: now.0,
             releasers: Some(releasers.as_str().to_owned()),
             ..Facts::default()
         };
-        enqueue_to_all(tx, Notice::Suspended, &session.user, &contract, &facts, now).await?;
-        tx.remove_sessions_of(&session.user.id).await?;
+        enqueue_to_all(tx, Notice::Suspended, user, &contract, &facts, now).await?;
+        tx.remove_sessions_of(&user.id).await?;
         Ok(releasers)
     }
 }

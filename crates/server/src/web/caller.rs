@@ -9,10 +9,10 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use data_encoding::HEXLOWER;
-use ipnet::IpNet;
 use warifu_core::audit::Origin;
 
 use crate::clock::random_bytes;
+use crate::networks::Networks;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Proxies that a request may have come through; longer chains are cut here.
@@ -20,7 +20,7 @@ const PROXIES_MAX: usize = 16;
 
 /// The networks in which our own proxies are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     /// Reads addresses (`10.0.0.7`) and networks (`10.0.0.0/8`, `fd00::/8`).
@@ -28,26 +28,13 @@ impl TrustedProxies {
     /// # Errors
     /// A sentence that names the first item that is neither.
     pub fn parse<T: AsRef<str>>(items: &[T]) -> Result<Self, String> {
-        items
-            .iter()
-            .map(|item| {
-                let item = item.as_ref();
-                item.parse::<IpNet>()
-                    .or_else(|_| item.parse::<IpAddr>().map(IpNet::from))
-                    .map_err(|_| format!("must hold addresses or networks such as 10.0.0.0/8; `{item}` is neither"))
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        Networks::parse(items).map(Self)
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    fn contain(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
     }
 
     /// The visitor's address of a request that came from `peer` with these headers.
@@ -60,7 +47,7 @@ impl TrustedProxies {
             .rev()
             .flat_map(|value| value.to_str().unwrap_or("").rsplit(','));
         for hop in hops.take(PROXIES_MAX) {
-            if !self.contain(visitor) {
+            if !self.0.contain(visitor) {
                 break;
             }
             // What is no address was not written by a proxy of ours.

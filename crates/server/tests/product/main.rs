@@ -7,10 +7,12 @@
     reason = "in a test, an unwrap that fails is the test failing"
 )]
 
+mod api;
 mod bank;
 mod phone;
 
 mod activation;
+mod api_verify;
 mod audit;
 mod crashes;
 mod http;

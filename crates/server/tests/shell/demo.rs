@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
+use warifu_core::relying::Scopes;
 use warifu_core::service::Policy;
+use warifu_server::app::api_clients::ApiKey;
 use warifu_server::clock::Clock;
 use warifu_server::demo::{Demo, DemoError};
 
@@ -48,7 +50,16 @@ async fn the_description_is_what_other_programs_rely_on() {
     };
     assert_eq!(
         keys(&described),
-        ["base_url", "mail_dir", "service_id", "users"]
+        ["api", "base_url", "mail_dir", "service_id", "users"]
+    );
+    assert_eq!(keys(&described["api"]), ["key", "url"]);
+    assert_eq!(
+        described["api"]["url"],
+        format!("{}/api/v1", demo.base_url())
+    );
+    assert!(
+        demo.announcement()
+            .contains(described["api"]["key"].as_str().unwrap())
     );
     let users = described["users"].as_array().unwrap();
     let count = |role: &str| users.iter().filter(|user| user["role"] == role).count();
@@ -85,7 +96,26 @@ async fn a_second_start_keeps_everything_but_the_port() {
     let before = description(dir.path());
     drop(first);
     assert!(opened(dir.path()).await.is_kept());
-    assert_eq!(description(dir.path())["users"], before["users"]);
+    let after = description(dir.path());
+    assert_eq!(after["users"], before["users"]);
+    assert_eq!(after["api"]["key"], before["api"]["key"]);
+}
+
+#[tokio::test]
+async fn a_demo_of_before_the_api_gets_a_key_that_opens_it() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(opened(dir.path()).await);
+    let mut before = description(dir.path());
+    before.as_object_mut().unwrap().remove("api");
+    fs::write(dir.path().join("demo.json"), before.to_string()).unwrap();
+    let demo = opened(dir.path()).await;
+    let described = description(dir.path());
+    let key = described["api"]["key"].as_str().unwrap();
+    assert_eq!(demo.site().api.key, key);
+    let key = ApiKey::received(key).unwrap();
+    let caller = demo.app().api_caller(&key, None).await.unwrap();
+    assert_eq!(caller.service_id.unwrap().as_str(), "demo-bank");
+    assert_eq!(caller.scopes, Scopes::all());
 }
 
 #[tokio::test]

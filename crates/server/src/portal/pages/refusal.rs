@@ -10,7 +10,17 @@ use super::Problem;
 use crate::text::Text;
 
 /// Codes that the server says by itself, beside those of [`Refusal::CODES`].
-const SERVER_CODES: [&str; 3] = ["internal", "scripts_needed", "service_unavailable"];
+const SERVER_CODES: [&str; 9] = [
+    "internal",
+    "scripts_needed",
+    "service_unavailable",
+    "method_not_allowed",
+    "media_type",
+    "body_too_large",
+    "request_body",
+    "request_fields",
+    "request_query",
+];
 
 /// Every stable code; each has a text `error-<code>` in both catalogues.
 pub fn error_codes() -> impl Iterator<Item = &'static str> {

@@ -1,0 +1,281 @@
+//! What a program reads when something was not done: problem+json (RFC 9457) with the stable code. The one home of its form and of
+//! the status that each refusal has.
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use warifu_core::refusal::Refusal;
+use warifu_core::time::{SECOND_MS, UnixMillis};
+use warifu_core::user::Language;
+
+use crate::app::{Failure, moment};
+use crate::text::{Text, Value, preferred};
+use crate::web::caller::RequestId;
+use crate::web::guard::{self, plain_problem};
+
+/// The media type.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// Where the table of codes is, for the member `type`.
+const TABLE: &str = "/api/v1/docs#";
+/// Seconds after which to come again when the database cannot answer, or two changes met.
+const AGAIN_AFTER_S: u32 = 5;
+
+/// Why a request was not done. As a response it waits for whoever knows the reader's language: [`Problem::render`].
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The stable code (docs/errors.md).
+    pub code: &'static str,
+    arguments: Vec<(&'static str, Fact)>,
+    retry_after_s: Option<u32>,
+}
+
+/// What a sentence says of this case.
+#[derive(Clone, Debug)]
+enum Fact {
+    Number(usize),
+    Text(String),
+}
+
+/// The document, as RFC 9457 names its members, and two of ours.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document {
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// The stable code; programs may rely on it.
+    code: String,
+    /// What happened and what to do, in the language that was asked for.
+    detail: String,
+    /// The name of this request, as in the header `x-request-id`: support finds the request by it.
+    instance: String,
+    /// The same.
+    request_id: String,
+}
+
+impl Problem {
+    /// A problem of the request itself, by a code that no rule of the product has.
+    #[must_use]
+    pub const fn new(status: StatusCode, code: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            arguments: Vec::new(),
+            retry_after_s: None,
+        }
+    }
+
+    /// With a fact that its sentence says.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, number: usize) -> Self {
+        self.arguments.push((name, Fact::Number(number)));
+        self
+    }
+
+    /// What a use case answered, at `now`. Faults of ours are written to the log here.
+    #[must_use]
+    pub fn of(failure: &Failure, now: UnixMillis) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::of_refusal(refusal, now),
+            Failure::Store(_) => {
+                tracing::error!(%failure, "the database did not answer");
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable");
+                problem.after(AGAIN_AFTER_S)
+            }
+            Failure::Vault(_) | Failure::Fault(_) => {
+                tracing::error!(%failure, "a request failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal, now: UnixMillis) -> Self {
+        let problem = Self::new(status_of(refusal), refusal.code());
+        match *refusal {
+            Refusal::TooManyRequests { open_at } | Refusal::SignInSlowed { open_at } => {
+                let seconds = seconds_until(open_at, now);
+                problem.with("seconds", seconds as usize).after(seconds)
+            }
+            Refusal::ReissueNotYet { open_at } => problem.saying("opens", moment(open_at)),
+            Refusal::CodeFormat { digits } => problem.with("digits", usize::from(digits)),
+            Refusal::Raced => problem.after(AGAIN_AFTER_S),
+            _ => problem,
+        }
+    }
+
+    fn saying(mut self, name: &'static str, text: String) -> Self {
+        self.arguments.push((name, Fact::Text(text)));
+        self
+    }
+
+    const fn after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The answer to the reader of `text`, for the request of this name.
+    #[must_use]
+    pub fn render(mut self, text: Text, request_id: &str) -> Response {
+        self.arguments
+            .push(("support", Fact::Text(request_id.to_owned())));
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let document = Document {
+            kind: format!("{TABLE}{}", self.code),
+            title: title.to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: sentence(text, self.code, &self.arguments),
+            instance: request_id.to_owned(),
+            request_id: request_id.to_owned(),
+        };
+        // A document of texts and a number is always JSON.
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        let mut response = (self.status, Body::from(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"warifu\""),
+            );
+        }
+        response
+    }
+}
+
+/// Not the answer yet: it has no words. [`crate::api::v1`] gives it some.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The sentence of a code for programs: where the words of the pages speak of pages, there are others.
+fn sentence(text: Text, code: &'static str, facts: &[(&'static str, Fact)]) -> String {
+    let arguments: Vec<(&'static str, Value)> = facts
+        .iter()
+        .map(|(name, fact)| match fact {
+            Fact::Number(number) => (*name, Value::from(*number)),
+            Fact::Text(text) => (*name, Value::from(text.clone())),
+        })
+        .collect();
+    let id = match code {
+        "not_found" => "api-error-not-found",
+        "no_token" => "api-error-no-token",
+        "not_suspended" => "api-error-not-suspended",
+        "release_only_revocation" => "api-error-release-only-revocation",
+        "raced" => "api-error-raced",
+        "form_expired" => "api-error-form-expired",
+        "no_issuance" => "api-error-no-issuance",
+        "code_format" => {
+            return text
+                .t_args("api-error-code-format", &arguments)
+                .into_owned();
+        }
+        _ => return text.error(code, &arguments).into_owned(),
+    };
+    text.t(id).into_owned()
+}
+
+/// The language of a program's user: the one asked for, or else `otherwise`.
+#[must_use]
+pub fn text_for(headers: &HeaderMap, otherwise: Language) -> Text {
+    let asked = headers
+        .get(ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    Text::new(asked.map_or(otherwise, preferred))
+}
+
+/// The answer to a request that the guard cut short: for programs as problem+json, for people in plain words.
+#[must_use]
+pub fn cut_short(problem: guard::Problem, id: &RequestId, headers: &HeaderMap) -> Response {
+    let wants_json = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| accepted.contains("json"));
+    if !wants_json && !headers.contains_key(AUTHORIZATION) {
+        return plain_problem(problem, id, headers);
+    }
+    let told = match problem {
+        guard::Problem::Panicked => Problem::new(problem.status(), "internal"),
+        guard::Problem::Busy | guard::Problem::TooSlow => {
+            Problem::new(problem.status(), "service_unavailable").after(AGAIN_AFTER_S)
+        }
+    };
+    told.render(text_for(headers, Language::En), id.as_str())
+}
+
+/// Whole seconds, rounded up and at least one: waiting that long is long enough.
+fn seconds_until(open_at: UnixMillis, now: UnixMillis) -> u32 {
+    let seconds = (open_at.since_ms(now) + SECOND_MS - 1).div_euclid(SECOND_MS);
+    u32::try_from(seconds).unwrap_or(1).max(1)
+}
+
+/// The status of a refusal; docs/protocol.md lists those of an activation, the OpenAPI document those of the API.
+const fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::ActivationMessage => StatusCode::BAD_REQUEST,
+        Refusal::ApiKeyRefused => StatusCode::UNAUTHORIZED,
+        Refusal::ActivationRefused
+        | Refusal::ScopeMissing
+        | Refusal::NetworkNotAllowed
+        | Refusal::NotPermitted => StatusCode::FORBIDDEN,
+        Refusal::ActivationAttemptOver | Refusal::NotFound => StatusCode::NOT_FOUND,
+        Refusal::ActivationGone => StatusCode::GONE,
+        Refusal::CodeFormat { .. }
+        | Refusal::MailInvalid
+        | Refusal::IdempotencyKeyFormat
+        | Refusal::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Raced => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_never_said_too_short() {
+        let now = UnixMillis(1_000);
+        assert_eq!(seconds_until(UnixMillis(1_001), now), 1);
+        assert_eq!(seconds_until(UnixMillis(3_001), now), 3);
+        assert_eq!(seconds_until(UnixMillis(0), now), 1);
+    }
+
+    #[test]
+    fn no_sentence_is_left_with_a_gap() {
+        let now = UnixMillis(1_790_000_000_000);
+        for refusal in [
+            Refusal::CodeFormat { digits: 6 },
+            Refusal::ReleaseOnlyRevocation,
+            Refusal::ReissueNotYet { open_at: now },
+            Refusal::TooManyRequests { open_at: now },
+            Refusal::NoToken,
+            Refusal::Raced,
+        ] {
+            for language in crate::text::LANGUAGES {
+                let problem = Problem::of_refusal(&refusal, now);
+                let said = sentence(Text::new(language), problem.code, &problem.arguments);
+                assert!(said.len() > 20 && !said.contains(['{', '$']), "{said}");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Is this code right, once?
+
+use axum::Json;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use warifu_core::relying::Scope;
+use zeroize::Zeroizing;
+
+use super::call::{Call, OfUser, Write};
+use crate::api::problem::Problem;
+use crate::app::verification::{ApiVerification, Verification};
+
+/// A code to judge.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyRequest {
+    /// The code as the user typed it: exactly so many ASCII digits as the user's token shows.
+    #[schema(value_type = String, pattern = "^[0-9]{6,8}$", example = "123456")]
+    code: Zeroizing<String>,
+}
+
+/// Judge a code
+///
+/// A code is accepted at most once. A wrong one is counted; after the last allowed one in a row the one-time password is
+/// suspended. A repeated request under the same `Idempotency-Key` gets the same answer and is not judged again; the same code under
+/// another key is `already_used`. What was judged is answered with 200, whatever the verdict: only `accepted` lets somebody in.
+#[utoipa::path(
+    post,
+    path = "/services/{service_id}/users/{login_id}/verify",
+    operation_id = "verify",
+    tag = "Verification",
+    params(
+        ("service_id" = String, Path, description = "The service", pattern = "^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$"),
+        ("login_id" = String, Path, description = "What the user signs in with", min_length = 1, max_length = 64),
+    ),
+    request_body = VerifyRequest,
+    responses((status = 200, description = "What came of the code", body = Verification)),
+    security(("key" = ["verify"])),
+)]
+pub(super) async fn verify(
+    call: Call,
+    user: OfUser,
+    asked: Write<VerifyRequest>,
+) -> Result<Json<Verification>, Problem> {
+    call.may(Scope::Verify)?;
+    let verification = ApiVerification {
+        service_id: &user.service_id,
+        login_id: &user.login_id,
+        code: &asked.body.code,
+        caller: &call.caller,
+        idempotency: asked.idempotency.as_ref(),
+        origin: &call.origin,
+    };
+    call.app
+        .verify_for_client(verification)
+        .await
+        .map(Json)
+        .map_err(|failure| call.problem(&failure))
+}
