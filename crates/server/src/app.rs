@@ -29,6 +29,7 @@ use warifu_store::{Store, Tx};
 pub use failure::Failure;
 
 use crate::clock::{Clock, system_rng};
+use crate::metrics::Metrics;
 use keys::Keys;
 use passwords::Passwords;
 
@@ -65,6 +66,7 @@ pub struct App {
     settings: Settings,
     /// Woken when a mail is put into the outbox, so that it goes out at once.
     mail_waits: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -87,6 +89,7 @@ impl App {
             clock,
             settings,
             mail_waits: Arc::new(Notify::new()),
+            metrics: Arc::new(Metrics::new()),
         })
     }
 
@@ -100,6 +103,12 @@ impl App {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What this node measures of itself. Off until somebody may ask for it.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The database, for health checks and tests.

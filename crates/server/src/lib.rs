@@ -7,6 +7,7 @@
 //! | [`text`], [`letters`] | the words of pages and mails |
 //! | [`mail`], [`background`] | delivery, and work that nobody waits for |
 //! | [`config`], [`startup`], [`serve`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
+//! | [`metrics`] | what the service measures of itself |
 //! | [`clock`] | the one place that reads the clock and draws randomness |
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod demo;
 pub mod letters;
 pub mod mail;
+pub mod metrics;
 pub mod portal;
 pub mod serve;
 pub mod startup;
