@@ -33,8 +33,10 @@ pub use failure::Failure;
 pub use relying::moment;
 
 use crate::clock::{Clock, system_rng};
+use crate::metrics::Metrics;
 use keys::Keys;
 use passwords::Passwords;
+use verification::{Opened, Queue, Verifier};
 
 /// What the use cases need to know of how the product is set up.
 #[derive(Clone, Debug)]
@@ -63,7 +65,7 @@ impl Settings {
 /// The product, ready to be asked. Shared by all requests.
 pub struct App {
     store: Store,
-    keys: Keys,
+    keys: Arc<Keys>,
     passwords: Passwords,
     clock: Clock,
     settings: Settings,
@@ -71,6 +73,9 @@ pub struct App {
     mail_waits: Arc<Notify>,
     /// The keys of the API that this node has seen.
     seen_keys: api_clients::SeenKeys,
+    metrics: Arc<Metrics>,
+    /// Where all codes are judged.
+    verifications: Queue,
 }
 
 impl App {
@@ -84,16 +89,31 @@ impl App {
         clock: Clock,
         settings: Settings,
     ) -> Result<Self, Failure> {
-        let keys = Keys::open(&store, root, clock.now()).await?;
+        let keys = Arc::new(Keys::open(&store, root, clock.now()).await?);
         let passwords = Passwords::new(keys.password_pepper())?;
+        let mail_waits = Arc::new(Notify::new());
+        let metrics = Arc::new(Metrics::new());
+        if let Some(recorded) = store.read().await?.last_event_at().await? {
+            clock.not_before(recorded);
+        }
+        let verifications = Queue::open(Verifier {
+            store: store.clone(),
+            keys: Arc::clone(&keys),
+            clock: clock.clone(),
+            mail_waits: Arc::clone(&mail_waits),
+            metrics: Arc::clone(&metrics),
+            opened: Opened::default(),
+        });
         Ok(Self {
             store,
             keys,
             passwords,
             clock,
             settings,
-            mail_waits: Arc::new(Notify::new()),
+            mail_waits,
             seen_keys: api_clients::SeenKeys::default(),
+            metrics,
+            verifications,
         })
     }
 
@@ -107,6 +127,12 @@ impl App {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What this node measures of itself. Off until somebody may ask for it.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The database, for health checks and tests.

@@ -1,12 +1,19 @@
 //! The one place that reads the clock and draws randomness. Everything else takes both as arguments.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
 use rand_core::{CryptoRng, Rng as _, UnwrapErr};
-use warifu_core::time::UnixMillis;
+use rustix::time::{ClockId, clock_gettime};
+use warifu_core::time::{HOUR_MS, SECOND_MS, UnixMillis};
+
+/// How far the wall clock may part from the one that only counts, in milliseconds, before codes are not judged any more
+/// (R19): half of the shortest time step. Corrections of a clock that is kept right are far smaller.
+pub const JUMP_MAX_MS: i64 = 30 * SECOND_MS;
+/// After so long the two clocks are compared anew, so that small corrections do not add up.
+const COMPARED_ANEW_AFTER_MS: i64 = HOUR_MS;
 
 /// What time it is, for all that the server decides (R18: never the client's word).
 #[derive(Clone, Debug)]
@@ -14,18 +21,96 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    System(Arc<Steadiness>),
     Manual(Arc<AtomicI64>),
+}
+
+/// The wall clock was put forward or back while the process ran, or stands before times that are recorded already: no code
+/// can be judged (R19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the clock is {off_by_ms} ms away from where it should be")]
+pub struct ClockJumped {
+    /// How far the wall clock is ahead of where it should be; negative: behind.
+    pub off_by_ms: i64,
+}
+
+/// What the wall clock is held against: a clock that nobody can set, and that goes on while the machine sleeps.
+#[derive(Debug)]
+struct Steadiness {
+    /// Both clocks at one moment, Unix milliseconds and milliseconds since the machine started.
+    compared: Mutex<(i64, i64)>,
+    /// The latest time that was recorded before this process began.
+    recorded: AtomicI64,
+    alarmed: AtomicBool,
+}
+
+impl Steadiness {
+    fn of(wall_ms: i64, counted_ms: i64) -> Self {
+        Self {
+            compared: Mutex::new((wall_ms, counted_ms)),
+            recorded: AtomicI64::new(i64::MIN),
+            alarmed: AtomicBool::new(false),
+        }
+    }
+
+    fn check(&self, wall_ms: i64, counted_ms: i64) -> Result<(), ClockJumped> {
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed_ms = counted_ms - compared.1;
+        let parted_ms = wall_ms - compared.0 - passed_ms;
+        let behind_ms = wall_ms.saturating_sub(self.recorded.load(Ordering::Relaxed));
+        let off_by_ms = if behind_ms < -JUMP_MAX_MS {
+            behind_ms
+        } else {
+            parted_ms
+        };
+        let steady = off_by_ms.abs() <= JUMP_MAX_MS;
+        if steady && passed_ms > COMPARED_ANEW_AFTER_MS {
+            *compared = (wall_ms, counted_ms);
+        }
+        drop(compared);
+        if self.alarmed.swap(!steady, Ordering::Relaxed) == steady {
+            if steady {
+                tracing::warn!("the clock is right again: codes are judged");
+            } else {
+                tracing::error!(off_by_ms, "ALARM: the clock jumped, no code is judged");
+            }
+        }
+        if steady {
+            Ok(())
+        } else {
+            Err(ClockJumped { off_by_ms })
+        }
+    }
+}
+
+/// Milliseconds since the machine started, sleep included.
+fn counted_ms() -> i64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec * SECOND_MS + now.tv_nsec / 1_000_000
+}
+
+fn wall_ms() -> i64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is the one place that reads the clock"
+    )]
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Clock {
     /// The operating system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(Arc::new(Steadiness::of(
+            wall_ms(),
+            counted_ms(),
+        ))))
     }
 
-    /// A clock that stands still until it is moved: for tests of what happens at a certain minute.
+    /// A clock that stands still until it is moved: for tests of what happens at a certain minute, and for benchmarks.
     #[must_use]
     pub fn manual(start: UnixMillis) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
@@ -34,18 +119,33 @@ impl Clock {
     /// The time now. A system clock before 1970 reads as 1970.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
+        UnixMillis(match &self.0 {
+            Source::System(_) => wall_ms(),
+            Source::Manual(ms) => ms.load(Ordering::SeqCst),
+        })
+    }
+
+    /// The time now, if the clock can be trusted to judge codes by (R19). It cannot after it was put forward or back by more
+    /// than [`JUMP_MAX_MS`], until it is put right again or the process is started anew.
+    ///
+    /// # Errors
+    /// [`ClockJumped`].
+    pub fn steady(&self) -> Result<UnixMillis, ClockJumped> {
         match &self.0 {
-            Source::System => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "this module is the one place that reads the clock"
-                )]
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            Source::System(steadiness) => {
+                let wall_ms = wall_ms();
+                steadiness.check(wall_ms, counted_ms())?;
+                Ok(UnixMillis(wall_ms))
             }
-            Source::Manual(ms) => UnixMillis(ms.load(Ordering::SeqCst)),
+            Source::Manual(_) => Ok(self.now()),
+        }
+    }
+
+    /// Tells the clock what was recorded last: it is not before that. A node that starts with a clock behind the records
+    /// judges no code until the clock has come so far.
+    pub fn not_before(&self, recorded: UnixMillis) {
+        if let Source::System(steadiness) = &self.0 {
+            steadiness.recorded.fetch_max(recorded.0, Ordering::Relaxed);
         }
     }
 
@@ -70,4 +170,64 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     system_rng().fill_bytes(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_790_000_000_000;
+
+    #[test]
+    fn r19_a_clock_that_jumps_is_not_trusted_until_it_is_put_right() {
+        let steadiness = Steadiness::of(START, 1_000);
+        let after = |passed_ms: i64, jump_ms: i64| {
+            steadiness.check(START + passed_ms + jump_ms, 1_000 + passed_ms)
+        };
+        assert_eq!(after(60_000, 0), Ok(()));
+        for jump_ms in [HOUR_MS, -HOUR_MS, JUMP_MAX_MS + 1, -JUMP_MAX_MS - 1] {
+            let jumped = Err(ClockJumped { off_by_ms: jump_ms });
+            assert_eq!(after(120_000, jump_ms), jumped);
+            assert_eq!(
+                after(2 * HOUR_MS, jump_ms),
+                jumped,
+                "waiting does not mend it"
+            );
+            assert_eq!(after(180_000, 0), Ok(()));
+        }
+        for jump_ms in [JUMP_MAX_MS, -JUMP_MAX_MS] {
+            assert_eq!(after(240_000, jump_ms), Ok(()));
+        }
+    }
+
+    #[test]
+    fn r19_small_corrections_do_not_add_up_over_the_years() {
+        let steadiness = Steadiness::of(START, 0);
+        for hours in 1..1_000 {
+            let drift_ms = hours * SECOND_MS;
+            let counted_ms = hours * (HOUR_MS + 1);
+            assert_eq!(
+                steadiness.check(START + counted_ms + drift_ms, counted_ms),
+                Ok(())
+            );
+        }
+    }
+
+    #[test]
+    fn r19_a_clock_behind_the_records_is_not_trusted() {
+        let steadiness = Steadiness::of(START, 0);
+        steadiness
+            .recorded
+            .store(START + HOUR_MS, Ordering::Relaxed);
+        assert!(steadiness.check(START, 0).is_err());
+        assert_eq!(steadiness.check(START + HOUR_MS, HOUR_MS), Ok(()));
+    }
+
+    #[test]
+    fn r19_the_systems_clock_is_steady() {
+        let clock = Clock::system();
+        assert!(clock.steady().is_ok());
+        clock.not_before(clock.now().plus_ms(HOUR_MS));
+        assert!(clock.steady().is_err());
+    }
 }

@@ -7,6 +7,7 @@
 //! | [`text`], [`letters`] | the words of pages and mails |
 //! | [`mail`], [`background`] | delivery, and work that nobody waits for |
 //! | [`config`], [`startup`], [`serve`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
+//! | [`metrics`] | what the service measures of itself |
 //! | [`networks`] | lists of network addresses, as settings name them |
 //! | [`clock`] | the one place that reads the clock and draws randomness |
 
@@ -19,6 +20,7 @@ pub mod config;
 pub mod demo;
 pub mod letters;
 pub mod mail;
+pub mod metrics;
 pub mod networks;
 pub mod portal;
 pub mod serve;

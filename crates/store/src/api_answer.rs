@@ -1,5 +1,7 @@
 //! Answers to writes of the API, for a caller that did not get its answer and asks again under the same key (R21).
 
+use std::collections::HashMap;
+
 use warifu_core::id::ClientId;
 use warifu_core::time::UnixMillis;
 
@@ -15,57 +17,88 @@ pub struct StoredAnswer {
     pub answer: String,
 }
 
+/// An answer to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAnswer {
+    /// Whose request it answers.
+    pub client_id: ClientId,
+    /// The name that the client gave to the request.
+    pub key: String,
+    /// The answer.
+    pub answer: StoredAnswer,
+}
+
 impl Tx {
-    /// The answer that this client was given under this key.
+    /// The answers that these clients were given under these keys; what is not known is left out.
     ///
     /// # Errors
-    /// As [`Tx::query`].
-    pub async fn api_answer(
+    /// As [`Tx::query_each`].
+    pub async fn api_answers(
         &mut self,
-        client_id: &ClientId,
-        idempotency_key: &str,
-    ) -> Result<Option<StoredAnswer>, StoreError> {
-        self.query_one(
-            "SELECT request_hash, answer FROM api_answer WHERE client_id = $1 AND idempotency_key = $2",
-            params![client_id, idempotency_key],
-        )
-        .await?
-        .map(|row| {
-            Ok(StoredAnswer {
-                request_hash: row.hash("request_hash")?,
-                answer: row.text("answer")?.to_owned(),
+        asked: &[(&ClientId, &str)],
+    ) -> Result<HashMap<(ClientId, String), StoredAnswer>, StoreError> {
+        if asked.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let batch = asked
+            .iter()
+            .map(|(client_id, key)| params![*client_id, *key])
+            .collect();
+        let answers = self
+            .query_each(
+                "SELECT request_hash, answer FROM api_answer WHERE client_id = $1 AND idempotency_key = $2",
+                batch,
+            )
+            .await?;
+        let known = asked.iter().zip(&answers).filter_map(|(asked, rows)| {
+            let name = (asked.0.clone(), asked.1.to_owned());
+            Some((name, rows.first()?))
+        });
+        known
+            .map(|(name, row)| {
+                let answer = StoredAnswer {
+                    request_hash: row.hash("request_hash")?,
+                    answer: row.text("answer")?.to_owned(),
+                };
+                Ok((name, answer))
             })
-        })
-        .transpose()
+            .collect()
     }
 
-    /// Keeps an answer, in the transaction of the change; `false` when another request under the same key came first: then
+    /// Keeps answers, in the transaction of the changes; `false` when another request under one of the keys came first: then
     /// nothing of this transaction may be committed.
     ///
     /// # Errors
-    /// As [`Tx::query`].
-    pub async fn insert_api_answer(
+    /// As [`Tx::execute_each`].
+    pub async fn insert_api_answers(
         &mut self,
-        client_id: &ClientId,
-        idempotency_key: &str,
-        answer: &StoredAnswer,
+        answers: &[NewAnswer],
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
+        if answers.is_empty() {
+            return Ok(true);
+        }
+        let batch = answers
+            .iter()
+            .map(|new| {
+                params![
+                    &new.client_id,
+                    &new.key,
+                    &new.answer.request_hash,
+                    &new.answer.answer,
+                    now
+                ]
+            })
+            .collect();
         let inserted = self
-            .execute(
+            .execute_each(
                 "INSERT INTO api_answer (client_id, idempotency_key, request_hash, answer, created_at_ms)
                  VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (client_id, idempotency_key) DO NOTHING",
-                params![
-                    client_id,
-                    idempotency_key,
-                    &answer.request_hash,
-                    &answer.answer,
-                    now
-                ],
+                batch,
             )
             .await?;
-        Ok(inserted == 1)
+        Ok(inserted.iter().all(|rows| *rows == 1))
     }
 
     /// Forgets up to `limit` answers that were given before `before`, and says how many.

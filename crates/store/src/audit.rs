@@ -143,6 +143,20 @@ impl Tx {
         .transpose()
     }
 
+    /// When the event of the highest id was recorded, which is the last one or nearly so.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn last_event_at(&mut self) -> Result<Option<UnixMillis>, StoreError> {
+        self.query_one(
+            "SELECT at_ms FROM audit ORDER BY audit_id DESC LIMIT 1",
+            params![],
+        )
+        .await?
+        .map(|row| row.at("at_ms"))
+        .transpose()
+    }
+
     /// The number of all events.
     ///
     /// # Errors

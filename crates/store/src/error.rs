@@ -120,6 +120,15 @@ impl StoreError {
         )
     }
 
+    /// Whether the transaction lost against another one, so that nothing of it was done and it can be tried again at once.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict(Conflict::Serialization | Conflict::Deadlock)
+        )
+    }
+
     /// Whether a unique or primary key exists already.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {

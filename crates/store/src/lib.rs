@@ -38,7 +38,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use api_answer::StoredAnswer;
+pub use api_answer::{NewAnswer, StoredAnswer};
 pub use api_client::{KeyStanding, StoredKey};
 pub use attempt::{AttemptState, StoredAttempt};
 pub use audit::StoredEvent;

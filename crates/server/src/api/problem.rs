@@ -109,7 +109,7 @@ impl Problem {
             }
             Refusal::ReissueNotYet { open_at } => problem.saying("opens", moment(open_at)),
             Refusal::CodeFormat { digits } => problem.with("digits", usize::from(digits)),
-            Refusal::Raced => problem.after(AGAIN_AFTER_S),
+            Refusal::Raced | Refusal::Busy | Refusal::ClockUnsure => problem.after(AGAIN_AFTER_S),
             _ => problem,
         }
     }
@@ -243,7 +243,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::IdempotencyKeyFormat
         | Refusal::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Raced => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Raced | Refusal::Busy | Refusal::ClockUnsure => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::CONFLICT,
     }
 }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
-use warifu_store::{StoredAnswer, Tx};
+use warifu_store::{NewAnswer, StoredAnswer, Tx};
 
 use super::Failure;
 use super::api_clients::ApiCaller;
@@ -60,15 +60,12 @@ pub(super) async fn known_answer<T: DeserializeOwned>(
     let Some(asked) = idempotency else {
         return Ok(None);
     };
-    let Some(stored) = tx.api_answer(&caller.client_id, &asked.key).await? else {
-        return Ok(None);
-    };
-    if stored.request_hash != asked.request_hash {
-        return Err(Refusal::IdempotencyKeyReused.into());
-    }
-    serde_json::from_str(&stored.answer)
-        .map(Some)
-        .map_err(|_| Failure::fault("a stored answer cannot be read"))
+    let known = tx
+        .api_answers(&[(&caller.client_id, &asked.key)])
+        .await?
+        .into_values()
+        .next();
+    known.map(|kept| read_answer(&kept, asked)).transpose()
 }
 
 /// Keeps the answer with the change that it tells of. `false` when the same key came first in another transaction: then this
@@ -83,12 +80,37 @@ pub(super) async fn keep_answer<T: Serialize>(
     let Some(asked) = idempotency else {
         return Ok(true);
     };
-    let stored = StoredAnswer {
-        request_hash: asked.request_hash,
-        answer: serde_json::to_string(answer)
-            .map_err(|_| Failure::fault("an answer is no JSON"))?,
-    };
-    Ok(tx
-        .insert_api_answer(&caller.client_id, &asked.key, &stored, now)
-        .await?)
+    let new = new_answer(caller, asked, answer)?;
+    Ok(tx.insert_api_answers(&[new], now).await?)
+}
+
+/// Reads what was kept for this request.
+///
+/// # Errors
+/// [`Refusal::IdempotencyKeyReused`] when the key was used for another request.
+pub(super) fn read_answer<T: DeserializeOwned>(
+    kept: &StoredAnswer,
+    asked: &Idempotency,
+) -> Result<T, Failure> {
+    if kept.request_hash != asked.request_hash {
+        return Err(Refusal::IdempotencyKeyReused.into());
+    }
+    serde_json::from_str(&kept.answer).map_err(|_| Failure::fault("a stored answer cannot be read"))
+}
+
+/// An answer to this request, to be kept.
+pub(super) fn new_answer<T: Serialize>(
+    caller: &ApiCaller,
+    asked: &Idempotency,
+    answer: &T,
+) -> Result<NewAnswer, Failure> {
+    Ok(NewAnswer {
+        client_id: caller.client_id.clone(),
+        key: asked.key.clone(),
+        answer: StoredAnswer {
+            request_hash: asked.request_hash,
+            answer: serde_json::to_string(answer)
+                .map_err(|_| Failure::fault("an answer is no JSON"))?,
+        },
+    })
 }

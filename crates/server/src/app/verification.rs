@@ -1,31 +1,30 @@
-//! J4: a code is judged and, in the same transaction, counted or accepted (R12, R13, R31). The one conditional write on the
-//! counter decides; whoever lost it looks again.
+//! J4: whether a code is right, once (R12 to R37). The verification page and the API ask the same queue; the transaction that judges
+//! a code also counts it, records it, and does what follows.
 
+mod batch;
+mod bearer;
 mod for_client;
+mod ground;
+mod queue;
 
-use warifu_core::audit::{Action, Origin};
-use warifu_core::notice::Notice;
-use warifu_core::oath::{Code, Seed};
+use warifu_core::audit::Origin;
 use warifu_core::refusal::Refusal;
 use warifu_core::session::Stage;
-use warifu_core::suspension::{Releasers, releasers};
-use warifu_core::time::UnixMillis;
+use warifu_core::suspension::Releasers;
 use warifu_core::token::Token;
-use warifu_core::user::{Actor, User};
-use warifu_core::verification::{Verdict, decide};
-use warifu_store::{StoredToken, Tx};
+use zeroize::Zeroizing;
 
-use super::keys::Column;
-use super::notices::{Facts, enqueue_to_all};
-use super::session::{Session, SessionCookie, step_up};
-use super::{App, Failure, Record};
+use super::session::{Session, SessionCookie};
+use super::{App, Failure};
+use queue::{Answer, Channel, Login, Proof, Question};
 
+pub(super) use batch::Verifier;
+pub(super) use bearer::Opened;
 pub use for_client::{ApiVerification, ReleasersWord, Verification, Word};
+pub(super) use queue::Queue;
+pub use queue::{BATCH_MAX, WAITING_MAX};
 
-/// How often a code is judged again when another write came between.
-const RACES_MAX: u32 = 5;
-
-/// What came of a typed code.
+/// What came of a code that was typed into the verification page.
 pub enum Verified {
     /// Right: fully signed in, under a new cookie.
     SignedIn(SessionCookie),
@@ -44,7 +43,8 @@ impl App {
     /// Judges the code that the session's user typed.
     ///
     /// # Errors
-    /// [`Refusal::CodeFormat`] for what is no code, which is never counted; [`Refusal::NoToken`].
+    /// [`Refusal::CodeFormat`] for what is no code, which is never counted; [`Refusal::NoToken`]; [`Refusal::Busy`],
+    /// [`Refusal::ClockUnsure`] and [`Refusal::Raced`], with which nothing was judged either.
     pub async fn verify(
         &self,
         session: &Session,
@@ -54,101 +54,22 @@ impl App {
         if session.stage == Stage::Full {
             return Err(Refusal::CodeAlreadyUsed.into());
         }
-        for _ in 0..RACES_MAX {
-            if let Some(verified) = self.try_verify(session, typed, origin).await? {
-                return Ok(verified);
-            }
-        }
-        Err(Refusal::Raced.into())
-    }
-
-    async fn try_verify(
-        &self,
-        session: &Session,
-        typed: &str,
-        origin: &Origin,
-    ) -> Result<Option<Verified>, Failure> {
-        let now = self.now();
-        let user_id = &session.user.id;
-        let found = self
-            .store
-            .read()
-            .await?
-            .live_token(user_id)
-            .await?
-            .ok_or(Refusal::NoToken)?;
-        let digits = found.token.parameters.digits;
-        let code = Code::typed(typed, digits).map_err(|_| Refusal::CodeFormat { digits })?;
-        let seed = self.seed_of(&found).await?;
-        // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seed.
-        let mut tx = self.store.begin().await?;
-        let StoredToken { token, counter, .. } =
-            tx.live_token(user_id).await?.ok_or(Refusal::NoToken)?;
-        if token.id != found.token.id {
-            return Ok(None);
-        }
-        let (verdict, next) = decide(
-            &counter,
-            &seed,
-            &token.parameters,
-            &code,
-            &session.service.policy,
-            now,
-        );
-        if next != counter && !tx.swap_counter(&token.id, counter.version, &next).await? {
-            return Ok(None);
-        }
-        let actor = Actor::user(&session.user);
-        let record = Record {
-            now,
-            service_id: Some(&session.service.id),
-            actor: &actor,
-            origin,
-        };
-        record
-            .write(
-                &mut tx,
-                Action::Verify,
-                ("token", token.id.as_str()),
-                verdict.as_str(),
-            )
-            .await?;
-        let verified = match verdict {
-            Verdict::Accepted { .. } => {
-                tx.set_token_state(&token.id, &token.state.after_right_code(now))
-                    .await?;
-                Verified::SignedIn(step_up(&mut tx, session, now).await?)
-            }
-            Verdict::AlreadyUsed { .. } => Verified::Refused(Refusal::CodeAlreadyUsed),
-            Verdict::Wrong { tries_left } => Verified::Refused(Refusal::CodeWrong { tries_left }),
-            Verdict::SuspendedNow => {
-                tx.set_token_state(&token.id, &token.state.suspended(now))
-                    .await?;
-                Verified::Suspended {
-                    releasers: self.tell_of_suspension(&mut tx, &session.user, now).await?,
-                    just_now: true,
-                }
-            }
-            Verdict::Suspended => Verified::Suspended {
-                releasers: releasers_of(&mut tx, session).await?,
-                just_now: false,
+        let question = Question {
+            login: Login {
+                service_id: session.user.service_id.clone(),
+                login_id: session.user.login_id.clone(),
             },
-            Verdict::Revoked => Verified::Refused(Refusal::NoToken),
+            proof: Proof::Typed(Zeroizing::new(typed.to_owned())),
+            channel: Channel::Page(Box::new(session.clone())),
+            origin: origin.clone(),
         };
-        tx.commit().await?;
-        self.mail_waits.notify_one();
-        Ok(Some(verified))
-    }
-
-    async fn seed_of(&self, stored: &StoredToken) -> Result<Seed, Failure> {
-        let token = &stored.token;
-        let column = Column::TokenSeed {
-            row: token.id.as_str(),
-            parameters: &token.parameters,
-        };
-        let bytes = self.keys.unseal(&column, &stored.sealed_seed).await?;
-        Seed::new(bytes.to_vec(), token.parameters.algorithm)
-            .ok_or(Failure::fault("a stored seed has the wrong length"))
+        match self.verifications.ask(question).await? {
+            Answer::Page(Verified::Refused(Refusal::NoToken)) => Err(Refusal::NoToken.into()),
+            Answer::Page(verified) => Ok(verified),
+            Answer::Client(_) | Answer::OldCaller => {
+                Err(Failure::fault("a page got the answer of a program"))
+            }
+        }
     }
 
     /// The live token of the session's user, for the page that asks for its code.
@@ -164,30 +85,4 @@ impl App {
             .await?;
         Ok(stored.ok_or(Refusal::NoToken)?.token)
     }
-
-    /// A suspension ends the user's sessions and is told to the user and to those who can release.
-    async fn tell_of_suspension(
-        &self,
-        tx: &mut Tx,
-        user: &User,
-        now: UnixMillis,
-    ) -> Result<Releasers, Failure> {
-        let contract = tx.users_of_contract(&user.contract_id).await?;
-        let releasers = releasers(user, &contract);
-        let facts = Facts {
-            at_ms: now.0,
-            releasers: Some(releasers.as_str().to_owned()),
-            ..Facts::default()
-        };
-        enqueue_to_all(tx, Notice::Suspended, user, &contract, &facts, now).await?;
-        tx.remove_sessions_of(&user.id).await?;
-        Ok(releasers)
-    }
-}
-
-async fn releasers_of(tx: &mut Tx, session: &Session) -> Result<Releasers, Failure> {
-    Ok(releasers(
-        &session.user,
-        &tx.users_of_contract(&session.user.contract_id).await?,
-    ))
 }

@@ -514,6 +514,7 @@ fn status_of(failure: &Failure) -> StatusCode {
             Refusal::TokenAlreadyInUse | Refusal::NoIssuance | Refusal::Raced => {
                 StatusCode::CONFLICT
             }
+            Refusal::Busy | Refusal::ClockUnsure => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         },
         Failure::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

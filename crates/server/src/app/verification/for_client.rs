@@ -1,26 +1,22 @@
-//! A code judged for a relying system (J10), one transaction each. The verification queue takes this place: it keeps the types
-//! and the words, and batches the transactions.
+//! A code judged for a relying system (J10).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use warifu_core::audit::{Action, Origin};
-use warifu_core::id::ServiceId;
-use warifu_core::oath::Code;
+use warifu_core::audit::Origin;
+use warifu_core::id::{ServiceId, TokenId};
 use warifu_core::refusal::Refusal;
 use warifu_core::relying::Scope;
-use warifu_core::service::{Policy, Service};
-use warifu_core::suspension::{Releasers, releasers};
+use warifu_core::service::Policy;
+use warifu_core::suspension::Releasers;
 use warifu_core::time::{SECOND_MS, UnixMillis};
-use warifu_core::token::Token;
-use warifu_core::user::User;
-use warifu_core::verification::{Verdict, decide};
-use warifu_store::{StoredToken, Tx};
+use warifu_core::verification::Verdict;
+use zeroize::Zeroizing;
 
-use super::RACES_MAX;
+use super::queue::{Answer, Channel, Login, Proof, Question};
 use crate::app::api_clients::ApiCaller;
-use crate::app::idempotency::{Idempotency, keep_answer, known_answer};
-use crate::app::relying::{moment, subject};
-use crate::app::{App, Failure, Record};
+use crate::app::idempotency::Idempotency;
+use crate::app::relying::moment;
+use crate::app::{App, Failure};
 
 /// What a relying system asks.
 #[derive(Clone, Copy)]
@@ -107,7 +103,8 @@ impl From<Releasers> for ReleasersWord {
 }
 
 impl Word {
-    const fn as_str(self) -> &'static str {
+    /// The word itself, as it is recorded of what was not judged.
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Wrong => "wrong",
@@ -121,7 +118,7 @@ impl Word {
 
 impl Verification {
     /// That nothing was judged.
-    fn unjudged(verdict: Word, policy: &Policy) -> Self {
+    pub(super) fn unjudged(verdict: Word, reopens_at: Option<UnixMillis>, policy: &Policy) -> Self {
         Self {
             verdict,
             tries_left: policy.wrong_codes_max,
@@ -131,12 +128,17 @@ impl Verification {
             token_age_s: None,
             cool_off_until: None,
             releasers: None,
-            reopens_at: None,
+            reopens_at: reopens_at.map(moment),
         }
     }
 
-    /// What was judged for `token`.
-    fn judged(verdict: &Verdict, token: &Token, policy: &Policy, now: UnixMillis) -> Self {
+    /// What was judged for this token, activated then.
+    pub(super) fn judged(
+        verdict: &Verdict,
+        (token_id, activated_at): (&TokenId, UnixMillis),
+        policy: &Policy,
+        now: UnixMillis,
+    ) -> Self {
         let (word, tries_left) = match *verdict {
             Verdict::Accepted { .. } => (Word::Accepted, policy.wrong_codes_max),
             Verdict::AlreadyUsed { tries_left } => (Word::AlreadyUsed, tries_left),
@@ -144,15 +146,15 @@ impl Verification {
             Verdict::SuspendedNow | Verdict::Suspended => (Word::Suspended, 0),
             Verdict::Revoked => (Word::NoToken, policy.wrong_codes_max),
         };
-        let age_s = now.since_ms(token.activated_at).max(0) / SECOND_MS;
+        let age_s = now.since_ms(activated_at).max(0) / SECOND_MS;
         Self {
             tries_left,
             just_suspended: *verdict == Verdict::SuspendedNow,
-            token_id: Some(token.id.to_string()),
-            activated_at: Some(moment(token.activated_at)),
+            token_id: Some(token_id.to_string()),
+            activated_at: Some(moment(activated_at)),
             token_age_s: u64::try_from(age_s).ok(),
-            cool_off_until: policy.cool_off_until(token.activated_at, now).map(moment),
-            ..Self::unjudged(word, policy)
+            cool_off_until: policy.cool_off_until(activated_at, now).map(moment),
+            ..Self::unjudged(word, None, policy)
         }
     }
 }
@@ -167,157 +169,46 @@ impl App {
         &self,
         asked: ApiVerification<'_>,
     ) -> Result<Verification, Failure> {
-        let mut caller = asked.caller.clone();
-        for _ in 0..RACES_MAX {
-            match self.try_verify_for_client(&asked, &caller).await? {
-                Tried::Done(verification) => return Ok(verification),
-                Tried::Raced => {}
-                Tried::OldCaller => {
-                    let address = asked.origin.address.as_deref();
-                    let address = address.and_then(|text| text.parse().ok());
-                    caller = self.renewed_api_caller(&caller, address).await?;
-                    caller.may(Scope::Verify)?;
-                }
+        let proof = Proof::Exact(Zeroizing::new(asked.code.to_owned()));
+        let caller = asked.caller;
+        match self.ask_for_client(&asked, caller, proof).await? {
+            Some(verification) => Ok(verification),
+            // The key is read anew, and the question asked once more.
+            None => {
+                let address = asked.origin.address.as_deref();
+                let address = address.and_then(|text| text.parse().ok());
+                let caller = self.renewed_api_caller(caller, address).await?;
+                caller.may(Scope::Verify)?;
+                let proof = Proof::Exact(Zeroizing::new(asked.code.to_owned()));
+                let answer = self.ask_for_client(&asked, &caller, proof).await?;
+                answer.ok_or(Refusal::ApiKeyRefused.into())
             }
         }
-        Err(Refusal::Raced.into())
     }
 
-    async fn try_verify_for_client(
+    /// `None` when the caller is not what this node remembers.
+    async fn ask_for_client(
         &self,
         asked: &ApiVerification<'_>,
         caller: &ApiCaller,
-    ) -> Result<Tried, Failure> {
-        let now = self.now();
-        let (service, user, found) = {
-            let mut tx = self.store.read().await?;
-            let (service, user) =
-                subject(&mut tx, caller, asked.service_id, asked.login_id).await?;
-            let found = tx.live_token(&user.id).await?;
-            (service, user, found)
+        proof: Proof,
+    ) -> Result<Option<Verification>, Failure> {
+        let question = Question {
+            login: Login {
+                service_id: asked.service_id.clone(),
+                login_id: asked.login_id.to_owned(),
+            },
+            proof,
+            channel: Channel::Client {
+                caller: Box::new(caller.clone()),
+                idempotency: asked.idempotency.cloned(),
+            },
+            origin: asked.origin.clone(),
         };
-        let parameters = found
-            .as_ref()
-            .map_or(service.policy.parameters, |found| found.token.parameters);
-        // Full-width digits and spaces are for pages to mend (R28).
-        let digits = parameters.digits;
-        let code = Code::exact(asked.code, digits).map_err(|_| Refusal::CodeFormat { digits })?;
-        let seed = match &found {
-            Some(found) => Some(self.seed_of(found).await?),
-            None => None,
-        };
-        // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seed.
-        let mut tx = self.store.begin().await?;
-        let standing = tx.api_keys_standing(&[&caller.key_id]).await?;
-        if !standing.iter().any(|standing| caller.stands(standing, now)) {
-            return Ok(Tried::OldCaller);
+        match self.verifications.ask(question).await? {
+            Answer::Client(verification) => Ok(Some(*verification)),
+            Answer::OldCaller => Ok(None),
+            Answer::Page(_) => Err(Failure::fault("a program got the answer of a page")),
         }
-        if let Some(before) = known_answer(&mut tx, caller, asked.idempotency).await? {
-            return Ok(Tried::Done(before));
-        }
-        let user = tx.user(&user.id).await?.ok_or(Refusal::NotFound)?;
-        let stored = tx.live_token(&user.id).await?;
-        let actor = caller.actor();
-        let record = Record {
-            now,
-            service_id: Some(&service.id),
-            actor: &actor,
-            origin: asked.origin,
-        };
-        let verification = match (stored, seed) {
-            _ if user.disabled => {
-                let told = Verification::unjudged(Word::Disabled, &service.policy);
-                unjudged(&mut tx, &record, &user, &told).await?;
-                told
-            }
-            (None, _) => {
-                let told = Verification {
-                    reopens_at: user.reopens_at.filter(|at| now < *at).map(moment),
-                    ..Verification::unjudged(Word::NoToken, &service.policy)
-                };
-                unjudged(&mut tx, &record, &user, &told).await?;
-                told
-            }
-            (Some(stored), Some(seed))
-                if found.is_some_and(|found| found.token.id == stored.token.id) =>
-            {
-                let StoredToken { token, counter, .. } = stored;
-                let (verdict, next) = decide(
-                    &counter,
-                    &seed,
-                    &token.parameters,
-                    &code,
-                    &service.policy,
-                    now,
-                );
-                if next != counter && !tx.swap_counter(&token.id, counter.version, &next).await? {
-                    return Ok(Tried::Raced);
-                }
-                self.after_verdict(&mut tx, &record, &service, &user, &token, &verdict)
-                    .await?
-            }
-            // The token is another one than the seed was opened for.
-            _ => return Ok(Tried::Raced),
-        };
-        if !keep_answer(&mut tx, caller, asked.idempotency, &verification, now).await? {
-            return Ok(Tried::Raced);
-        }
-        tx.commit().await?;
-        self.mail_waits.notify_one();
-        Ok(Tried::Done(verification))
     }
-
-    /// What follows from a verdict, in its transaction.
-    async fn after_verdict(
-        &self,
-        tx: &mut Tx,
-        record: &Record<'_>,
-        service: &Service,
-        user: &User,
-        token: &Token,
-        verdict: &Verdict,
-    ) -> Result<Verification, Failure> {
-        let now = record.now;
-        let target = ("token", token.id.as_str());
-        record
-            .write(tx, Action::Verify, target, verdict.as_str())
-            .await?;
-        let mut told = Verification::judged(verdict, token, &service.policy, now);
-        match verdict {
-            Verdict::Accepted { .. } => {
-                tx.set_token_state(&token.id, &token.state.after_right_code(now))
-                    .await?;
-            }
-            Verdict::SuspendedNow => {
-                tx.set_token_state(&token.id, &token.state.suspended(now))
-                    .await?;
-                told.releasers = Some(self.tell_of_suspension(tx, user, now).await?.into());
-            }
-            Verdict::Suspended => {
-                let contract = tx.users_of_contract(&user.contract_id).await?;
-                told.releasers = Some(releasers(user, &contract).into());
-            }
-            Verdict::AlreadyUsed { .. } | Verdict::Wrong { .. } | Verdict::Revoked => {}
-        }
-        Ok(told)
-    }
-}
-
-enum Tried {
-    Done(Verification),
-    Raced,
-    /// Key or client are not what this node remembers.
-    OldCaller,
-}
-
-async fn unjudged(
-    tx: &mut Tx,
-    record: &Record<'_>,
-    user: &User,
-    told: &Verification,
-) -> Result<(), Failure> {
-    let target = ("user", user.id.as_str());
-    record
-        .write(tx, Action::Verify, target, told.verdict.as_str())
-        .await
 }

@@ -1,0 +1,259 @@
+//! A batch of codes, judged in one transaction (ARCHITECTURE.md, verification): read the counters, fold the codes over them in the
+//! order they came, write all counters by one conditional statement, and for those that it wrote all that follows: events, sessions,
+//! mails, kept answers. Who lost the conditional write to another node is judged again with the next batch.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use warifu_core::id::{TokenId, UserId};
+use warifu_core::refusal::Refusal;
+use warifu_core::time::UnixMillis;
+use warifu_core::token::Standing;
+use warifu_core::verification::{Counter, Verdict, decide, resynchronise};
+use warifu_store::Store;
+
+use super::Word;
+use super::bearer::{Bearer, Found, Opened};
+use super::ground::{self, Ground};
+use super::queue::{Answer, Channel, Codes, Job};
+use crate::app::Failure;
+use crate::app::idempotency::read_answer;
+use crate::app::keys::Keys;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+
+/// How often a code is judged again when another node's write came between.
+const LOSSES_MAX: u32 = 3;
+/// Judges batches.
+pub(in crate::app) struct Verifier {
+    pub(in crate::app) store: Store,
+    pub(in crate::app) keys: Arc<Keys>,
+    pub(in crate::app) clock: Clock,
+    pub(in crate::app) mail_waits: Arc<Notify>,
+    pub(in crate::app) metrics: Arc<Metrics>,
+    pub(in crate::app) opened: Opened,
+}
+
+/// What is to become of a job.
+pub(super) enum Draft {
+    /// Answered without a write.
+    Done(Box<Result<Answer, Failure>>),
+    /// To be judged again; `lost` when another node's write came between.
+    Again { lost: bool },
+    /// Written with the batch.
+    Judged(Arc<Bearer>, Verdict),
+    /// Not judged, but recorded: the user has no token, or is disabled.
+    Unjudged {
+        user_id: UserId,
+        reopens_at: Option<UnixMillis>,
+        word: Word,
+    },
+}
+
+impl Draft {
+    fn refused(failure: impl Into<Failure>) -> Self {
+        Self::Done(Box::new(Err(failure.into())))
+    }
+}
+
+/// A counter as it was read, and after the codes of this batch.
+pub(super) struct Fold {
+    pub(super) before: Counter,
+    pub(super) after: Counter,
+}
+
+impl Verifier {
+    /// Judges the jobs and answers them after the commit; gives back those that are to be judged again.
+    pub(super) async fn judge(&self, mut jobs: Vec<Job>) -> Vec<Job> {
+        jobs.retain(Job::is_awaited);
+        if jobs.is_empty() {
+            return jobs;
+        }
+        let Ok(now) = self.clock.steady() else {
+            self.metrics.verified("clock_unsure");
+            return answer_all(jobs, &Refusal::ClockUnsure.into());
+        };
+        let began = Instant::now();
+        let drafts = match self.settle(&jobs, now).await {
+            Ok(drafts) => drafts,
+            Err(Failure::Store(error)) if error.is_conflict() => {
+                jobs.iter().map(|_| Draft::Again { lost: true }).collect()
+            }
+            Err(failure) => return answer_all(jobs, &failure),
+        };
+        self.metrics.committed(jobs.len(), began.elapsed());
+        let mut again = Vec::new();
+        for (mut job, draft) in jobs.into_iter().zip(drafts) {
+            match draft {
+                Draft::Done(answer) => job.answer(*answer),
+                Draft::Again { lost } => {
+                    job.losses += u32::from(lost);
+                    if job.losses > LOSSES_MAX {
+                        job.answer(Err(Refusal::Raced.into()));
+                    } else {
+                        again.push(job);
+                    }
+                }
+                Draft::Judged(..) | Draft::Unjudged { .. } => {
+                    job.answer(Err(Failure::fault("a verification was not written")));
+                }
+            }
+        }
+        again
+    }
+
+    /// Gives each job's fate, in their order.
+    async fn settle(&self, jobs: &[Job], now: UnixMillis) -> Result<Vec<Draft>, Failure> {
+        let found = self.find(jobs).await?;
+        // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seeds.
+        let mut tx = self.store.begin().await?;
+        let ground = Ground::read(&mut tx, jobs, &found).await?;
+        let (mut drafts, folds) = self.fold(jobs, found, &ground, now);
+        let lost = ground::swap(&mut tx, &folds).await?;
+        for draft in &mut drafts {
+            if let Draft::Judged(bearer, _) = draft
+                && lost.contains(&bearer.token_id)
+            {
+                *draft = Draft::Again { lost: true };
+            }
+        }
+        let Some(outcomes) = ground.write(&mut tx, jobs, &mut drafts, now).await? else {
+            // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
+            return Ok(jobs.iter().map(|_| Draft::Again { lost: true }).collect());
+        };
+        tx.commit().await?;
+        if outcomes.contains(&Verdict::SuspendedNow.as_str()) {
+            self.mail_waits.notify_one();
+        }
+        for outcome in outcomes {
+            self.metrics.verified(outcome);
+        }
+        Ok(drafts)
+    }
+
+    /// Lets the core judge the codes in the order they came, the same token's one after the other.
+    fn fold(
+        &self,
+        jobs: &[Job],
+        found: Vec<Result<Found, Failure>>,
+        ground: &Ground,
+        now: UnixMillis,
+    ) -> (Vec<Draft>, BTreeMap<TokenId, Fold>) {
+        let mut folds = BTreeMap::new();
+        let mut named = HashSet::new();
+        let drafts = jobs
+            .iter()
+            .zip(found)
+            .map(|(job, found)| {
+                if let Channel::Client {
+                    caller,
+                    idempotency,
+                } = &job.question.channel
+                {
+                    let stands = |standing| caller.stands(standing, now);
+                    if !ground.standings.iter().any(stands) {
+                        return Draft::Done(Box::new(Ok(Answer::OldCaller)));
+                    }
+                    if let Some(asked) = idempotency {
+                        let name = (caller.client_id.clone(), asked.key.clone());
+                        if let Some(kept) = ground.answers.get(&name) {
+                            let answer = read_answer(kept, asked);
+                            return Draft::Done(Box::new(answer.map(Answer::Client)));
+                        }
+                        if !named.insert(name) {
+                            // The same request is in this batch already: its answer is there for the next one.
+                            return Draft::Again { lost: false };
+                        }
+                    }
+                }
+                match found {
+                    Err(failure) => Draft::refused(failure),
+                    Ok(found) => self.fold_one(job, found, ground, &mut folds, now),
+                }
+            })
+            .collect();
+        (drafts, folds)
+    }
+
+    fn fold_one(
+        &self,
+        job: &Job,
+        found: Found,
+        ground: &Ground,
+        folds: &mut BTreeMap<TokenId, Fold>,
+        now: UnixMillis,
+    ) -> Draft {
+        let question = &job.question;
+        let Some(rules) = ground.rules.get(&question.login.service_id) else {
+            return Draft::refused(Refusal::NotFound);
+        };
+        let seen = found.contract_id().is_some_and(|contract_id| {
+            question
+                .channel
+                .sees(&question.login.service_id, contract_id)
+        });
+        let bearer = match found {
+            _ if !seen => return Draft::refused(Refusal::NotFound),
+            Found::Nobody => return Draft::refused(Refusal::NotFound),
+            Found::NoToken {
+                user_id,
+                reopens_at,
+                ..
+            } => {
+                let digits = rules.policy.parameters.digits;
+                return match question.proof.codes(digits) {
+                    Err(refusal) => Draft::refused(refusal),
+                    Ok(_) => Draft::Unjudged {
+                        user_id,
+                        reopens_at: reopens_at.filter(|at| now < *at),
+                        word: Word::NoToken,
+                    },
+                };
+            }
+            Found::Bearer(bearer) => bearer,
+        };
+        let codes = match question.proof.codes(bearer.parameters.digits) {
+            Ok(codes) => codes,
+            Err(refusal) => return Draft::refused(refusal),
+        };
+        let hot = ground.counters.get(&bearer.token_id);
+        let Some(hot) = hot.filter(|hot| hot.counter.standing != Standing::Revoked) else {
+            // What is remembered of this user is over; the next look finds the token that lives, if there is one.
+            self.forget(&question.login);
+            return Draft::Again { lost: true };
+        };
+        if hot.user_disabled {
+            return Draft::Unjudged {
+                user_id: bearer.user_id.clone(),
+                reopens_at: None,
+                word: Word::Disabled,
+            };
+        }
+        let fold = folds.entry(bearer.token_id.clone()).or_insert(Fold {
+            before: hot.counter,
+            after: hot.counter,
+        });
+        let (parameters, policy) = (&bearer.parameters, &rules.policy);
+        let counter = fold.after.behind(rules.fence, parameters, policy);
+        let (verdict, next) = match &codes {
+            Codes::One(code) => decide(&counter, &bearer.seed, parameters, code, policy, now),
+            Codes::Two(codes) => {
+                resynchronise(&counter, &bearer.seed, parameters, codes, policy, now)
+            }
+        };
+        // A counter of the same version has nothing to write, and the fence is no part of it.
+        if next.version != fold.after.version {
+            fold.after = next;
+        }
+        Draft::Judged(bearer, verdict)
+    }
+}
+
+fn answer_all(jobs: Vec<Job>, failure: &Failure) -> Vec<Job> {
+    for job in jobs {
+        job.answer(Err(failure.clone()));
+    }
+    Vec::new()
+}

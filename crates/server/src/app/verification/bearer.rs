@@ -1,0 +1,144 @@
+//! Who is behind a login: the user with the opened token, remembered while it is used often.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use warifu_core::id::{ContractId, TokenId, UserId};
+use warifu_core::oath::{Parameters, Seed};
+use warifu_core::time::UnixMillis;
+use warifu_store::StoredBearer;
+
+use super::batch::Verifier;
+use super::queue::{Job, Login};
+use crate::app::Failure;
+use crate::app::keys::Column;
+
+/// Opened seeds that one node keeps in memory; about 300 bytes each. They are wiped when they leave.
+const OPENED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).expect("more than none");
+
+/// The tokens that were opened last, by their users' logins. What it holds never changes while the token lives, and that it lives is
+/// looked at in each transaction.
+pub(in crate::app) struct Opened(Mutex<LruCache<Login, Arc<Bearer>>>);
+
+impl Default for Opened {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(OPENED_MAX)))
+    }
+}
+
+impl Opened {
+    fn cache(&self) -> MutexGuard<'_, LruCache<Login, Arc<Bearer>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A user with an opened token.
+pub(super) struct Bearer {
+    pub(super) user_id: UserId,
+    pub(super) contract_id: ContractId,
+    pub(super) token_id: TokenId,
+    pub(super) parameters: Parameters,
+    pub(super) activated_at: UnixMillis,
+    pub(super) seed: Seed,
+}
+
+/// Who is behind a login.
+#[derive(Clone)]
+pub(super) enum Found {
+    Bearer(Arc<Bearer>),
+    NoToken {
+        user_id: UserId,
+        contract_id: ContractId,
+        reopens_at: Option<UnixMillis>,
+    },
+    Nobody,
+}
+
+impl Found {
+    /// The company of the user; `None` when there is no such user.
+    pub(super) fn contract_id(&self) -> Option<&ContractId> {
+        match self {
+            Self::Bearer(bearer) => Some(&bearer.contract_id),
+            Self::NoToken { contract_id, .. } => Some(contract_id),
+            Self::Nobody => None,
+        }
+    }
+}
+
+impl Verifier {
+    /// The bearers of the jobs, as this node remembers them, or as the database has them.
+    pub(super) async fn find(&self, jobs: &[Job]) -> Result<Vec<Result<Found, Failure>>, Failure> {
+        let mut known: HashMap<&Login, Arc<Bearer>> = HashMap::new();
+        let mut unknown = HashSet::new();
+        {
+            let mut opened = self.opened.cache();
+            for login in jobs.iter().map(|job| &job.question.login) {
+                match opened.get(login) {
+                    Some(bearer) => drop(known.insert(login, Arc::clone(bearer))),
+                    None => drop(unknown.insert(login)),
+                }
+            }
+        }
+        let mut fresh: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
+        if !unknown.is_empty() {
+            let asked: Vec<_> = unknown
+                .iter()
+                .map(|login| (&login.service_id, login.login_id.as_str()))
+                .collect();
+            let mut stored = self.store.read().await?.bearers(&asked).await?;
+            for login in unknown {
+                let key = (login.service_id.clone(), login.login_id.clone());
+                let found = self.open(login, stored.remove(&key)).await;
+                fresh.insert(login, found);
+            }
+        }
+        Ok(jobs
+            .iter()
+            .map(|job| match known.get(&job.question.login) {
+                Some(bearer) => Ok(Found::Bearer(Arc::clone(bearer))),
+                None => match fresh.get(&job.question.login) {
+                    Some(Ok(found)) => Ok(found.clone()),
+                    Some(Err(failure)) => Err(failure.clone()),
+                    None => Ok(Found::Nobody),
+                },
+            })
+            .collect())
+    }
+
+    async fn open(&self, login: &Login, stored: Option<StoredBearer>) -> Result<Found, Failure> {
+        let Some(stored) = stored else {
+            return Ok(Found::Nobody);
+        };
+        let Some(token) = stored.token else {
+            return Ok(Found::NoToken {
+                user_id: stored.user_id,
+                contract_id: stored.contract_id,
+                reopens_at: stored.reopens_at,
+            });
+        };
+        let column = Column::TokenSeed {
+            row: token.token_id.as_str(),
+            parameters: &token.parameters,
+        };
+        let bytes = self.keys.unseal(&column, &token.sealed_seed).await?;
+        let seed = Seed::new(bytes.to_vec(), token.parameters.algorithm)
+            .ok_or(Failure::fault("a stored seed has the wrong length"))?;
+        let bearer = Arc::new(Bearer {
+            user_id: stored.user_id,
+            contract_id: stored.contract_id,
+            token_id: token.token_id,
+            parameters: token.parameters,
+            activated_at: token.activated_at,
+            seed,
+        });
+        self.opened.cache().put(login.clone(), Arc::clone(&bearer));
+        Ok(Found::Bearer(bearer))
+    }
+
+    /// Forgets what is remembered of a login; the next look finds the token that lives.
+    pub(super) fn forget(&self, login: &Login) {
+        self.opened.cache().pop(login);
+    }
+}

@@ -1,0 +1,194 @@
+//! The queue before the database: codes that arrive while a transaction runs wait here, and are judged together in the next
+//! one. There is no timer: an idle system judges a code at once, a busy one many with one commit.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
+use warifu_core::audit::Origin;
+use warifu_core::id::{ContractId, ServiceId};
+use warifu_core::oath::Code;
+use warifu_core::refusal::Refusal;
+use zeroize::Zeroizing;
+
+use super::batch::Verifier;
+use super::{Verification, Verified};
+use crate::app::Failure;
+use crate::app::api_clients::ApiCaller;
+use crate::app::idempotency::Idempotency;
+use crate::app::session::Session;
+
+/// Codes that may wait; the next one is told that the service is busy.
+pub const WAITING_MAX: usize = 4_096;
+/// Codes that one transaction judges at most.
+pub const BATCH_MAX: usize = 128;
+
+/// Whose code it is: the service, and what the user signs in with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Login {
+    pub(super) service_id: ServiceId,
+    pub(super) login_id: String,
+}
+
+/// What was typed. No `Debug`.
+pub(super) enum Proof {
+    /// A code that a person typed into a page.
+    Typed(Zeroizing<String>),
+    /// A code that a program sent.
+    Exact(Zeroizing<String>),
+    /// Two consecutive codes that a program sent (R17).
+    Consecutive([Zeroizing<String>; 2]),
+}
+
+/// What was typed, read: as many codes as were asked for.
+pub(super) enum Codes {
+    One(Code),
+    Two([Code; 2]),
+}
+
+impl Proof {
+    /// Reads what was typed. People are read kindly, programs exactly (R28).
+    ///
+    /// # Errors
+    /// [`Refusal::CodeFormat`]; what is no code is not judged and not counted.
+    pub(super) fn codes(&self, digits: u8) -> Result<Codes, Refusal> {
+        let exact = |text: &Zeroizing<String>| Code::exact(text, digits);
+        let codes = match self {
+            Self::Typed(text) => Code::typed(text, digits).map(Codes::One),
+            Self::Exact(text) => exact(text).map(Codes::One),
+            Self::Consecutive([first, second]) => {
+                exact(first).and_then(|first| Ok(Codes::Two([first, exact(second)?])))
+            }
+        };
+        codes.map_err(|_| Refusal::CodeFormat { digits })
+    }
+}
+
+/// Where the code came in, and what follows there.
+pub(super) enum Channel {
+    /// The verification page: a right code makes this session a full one.
+    Page(Box<Session>),
+    /// The API.
+    Client {
+        caller: Box<ApiCaller>,
+        idempotency: Option<Idempotency>,
+    },
+}
+
+impl Channel {
+    /// Whether whoever asks may know of a user of this service and company (R41).
+    pub(super) fn sees(&self, service_id: &ServiceId, contract_id: &ContractId) -> bool {
+        match self {
+            Self::Page(_) => true,
+            Self::Client { caller, .. } => {
+                caller.service_id.as_ref().is_none_or(|id| id == service_id)
+                    && caller
+                        .contract_id
+                        .as_ref()
+                        .is_none_or(|id| id == contract_id)
+            }
+        }
+    }
+}
+
+/// A code to judge.
+pub(super) struct Question {
+    pub(super) login: Login,
+    pub(super) proof: Proof,
+    pub(super) channel: Channel,
+    pub(super) origin: Origin,
+}
+
+/// What came of it, for the channel that it came in by.
+pub(super) enum Answer {
+    Page(Verified),
+    Client(Box<Verification>),
+    /// Key or client are not what this node remembered of them; nothing was judged.
+    OldCaller,
+}
+
+/// A question that waits for its answer.
+pub(super) struct Job {
+    pub(super) question: Question,
+    /// How often another node's write came between.
+    pub(super) losses: u32,
+    reply: oneshot::Sender<Result<Answer, Failure>>,
+}
+
+impl Job {
+    /// Whether somebody still waits. A question whose asker has gone is not judged: the code stays good for the next try.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    pub(super) fn answer(self, answer: Result<Answer, Failure>) {
+        // The asker may have gone while the transaction ran: what is committed is committed.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The entrance.
+pub(in crate::app) struct Queue {
+    sender: mpsc::Sender<Job>,
+    verifier: Arc<Verifier>,
+}
+
+impl Queue {
+    /// Opens the queue; the work ends when the queue is dropped.
+    pub(in crate::app) fn open(verifier: Verifier) -> Self {
+        let verifier = Arc::new(verifier);
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(work(Arc::clone(&verifier), receiver));
+        Self { sender, verifier }
+    }
+
+    /// Waits for the answer, which comes after the commit.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when [`WAITING_MAX`] wait already; else what refuses or fails the question.
+    pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            question,
+            losses: 0,
+            reply,
+        };
+        self.sender.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Failure::from(Refusal::Busy),
+            mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
+        })?;
+        let waiting = WAITING_MAX - self.sender.capacity();
+        self.verifier.metrics.queue_depth(waiting);
+        answer
+            .await
+            .unwrap_or(Err(Failure::fault("a verification ended with a defect")))
+    }
+
+    /// Whether there is room for another question.
+    pub(in crate::app) fn has_room(&self) -> bool {
+        self.sender.capacity() > 0
+    }
+}
+
+async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
+    // Those whom another node came before are judged again with those who came meanwhile.
+    let mut batch: Vec<Job> = Vec::with_capacity(BATCH_MAX);
+    loop {
+        let room = BATCH_MAX - batch.len();
+        if batch.is_empty() {
+            if receiver.recv_many(&mut batch, room).await == 0 {
+                return;
+            }
+        } else {
+            batch.extend(std::iter::from_fn(|| receiver.try_recv().ok()).take(room));
+        }
+        verifier.metrics.queue_depth(receiver.len());
+        let jobs = std::mem::take(&mut batch);
+        // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies.
+        match AssertUnwindSafe(verifier.judge(jobs)).catch_unwind().await {
+            Ok(again) => batch = again,
+            Err(_panic) => tracing::error!("a batch of verifications met a defect"),
+        }
+    }
+}
