@@ -162,7 +162,7 @@ impl App {
             )
             .await?;
         tx.commit().await?;
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(())
     }
 
@@ -216,7 +216,7 @@ impl App {
             )
             .await?;
         tx.commit().await?;
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(())
     }
 

@@ -47,6 +47,10 @@ pub(super) enum Column<'a> {
     },
     /// `token.sealed_device_key`
     TokenDeviceKey { row: &'a str },
+    /// `webhook.sealed_secret`
+    WebhookSecret { row: &'a str },
+    /// `webhook.sealed_old_secret`
+    WebhookOldSecret { row: &'a str },
 }
 
 impl Column<'_> {
@@ -58,6 +62,8 @@ impl Column<'_> {
             Self::AttemptState { row } => ("attempt", "sealed_state", row, None),
             Self::TokenSeed { row, parameters } => ("token", "sealed_seed", row, Some(parameters)),
             Self::TokenDeviceKey { row } => ("token", "sealed_device_key", row, None),
+            Self::WebhookSecret { row } => ("webhook", "sealed_secret", row, None),
+            Self::WebhookOldSecret { row } => ("webhook", "sealed_old_secret", row, None),
         };
         let parameters = parameters.copied().map(encoded).unwrap_or_default();
         work(&Place {

@@ -131,7 +131,7 @@ impl App {
         for target in &targets {
             outcomes.push(self.perform_one(session, task, target, origin).await?);
         }
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(outcomes)
     }
 

@@ -32,6 +32,7 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) keys: Arc<Keys>,
     pub(in crate::app) clock: Clock,
     pub(in crate::app) mail_waits: Arc<Notify>,
+    pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
     pub(in crate::app) opened: Opened,
 }
@@ -119,13 +120,16 @@ impl Verifier {
                 *draft = Draft::Again { lost: true };
             }
         }
-        let Some(outcomes) = ground.write(&mut tx, jobs, &mut drafts, now).await? else {
+        let Some((outcomes, told)) = ground.write(&mut tx, jobs, &mut drafts, now).await? else {
             // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
             return Ok(jobs.iter().map(|_| Draft::Again { lost: true }).collect());
         };
         tx.commit().await?;
         if outcomes.contains(&Verdict::SuspendedNow.as_str()) {
             self.mail_waits.notify_one();
+        }
+        if told > 0 {
+            self.webhook_waits.notify_one();
         }
         for outcome in outcomes {
             self.metrics.verified(outcome);

@@ -22,6 +22,7 @@ use crate::app::Failure;
 use crate::app::idempotency::new_answer;
 use crate::app::notices::{Facts, enqueue_to_all};
 use crate::app::session::{Session, step_up};
+use crate::app::webhooks::enqueue_events;
 use crate::clock::system_rng;
 
 /// What the transaction read before anything was judged.
@@ -78,15 +79,15 @@ impl Ground {
         })
     }
 
-    /// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded. `None` when another
-    /// transaction kept an answer under one of the jobs' keys meanwhile: then nothing of this one may be committed.
+    /// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded and how much of it is
+    /// told to webhooks. `None` when another transaction kept an answer under one of the jobs' keys meanwhile: then nothing of this one may be committed.
     pub(super) async fn write(
         &self,
         tx: &mut Tx,
         jobs: &[Job],
         drafts: &mut [Draft],
         now: UnixMillis,
-    ) -> Result<Option<Vec<&'static str>>, Failure> {
+    ) -> Result<Option<(Vec<&'static str>, usize)>, Failure> {
         let mut events = Vec::with_capacity(jobs.len());
         let mut answers = Vec::new();
         for (job, draft) in jobs.iter().zip(drafts) {
@@ -147,8 +148,10 @@ impl Ground {
             *draft = Draft::Done(Box::new(answer));
         }
         tx.insert_events(&events).await?;
+        let told = enqueue_events(tx, &events).await?;
         let kept = tx.insert_api_answers(&answers, now).await?;
-        Ok(kept.then(|| events.iter().map(|event| event.outcome).collect()))
+        let outcomes = || events.iter().map(|event| event.outcome).collect();
+        Ok(kept.then(|| (outcomes(), told)))
     }
 }
 
