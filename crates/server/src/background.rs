@@ -30,7 +30,7 @@ pub async fn send_mails(app: Arc<App>, mailer: Mailer, mut stopped: watch::Recei
         let rest = match app.deliver_due(&mailer).await {
             // There may be more than one batch.
             Ok(1..) => continue,
-            Ok(0) => rest_until(&app, app.next_mail_due_at().await),
+            Ok(0) => rest_until(&app, &app.next_mail_due_at().await),
             Err(failure) => {
                 tracing::error!(%failure, "mails were not sent");
                 FAILURE_REST
@@ -52,7 +52,7 @@ pub async fn tell_webhooks(app: Arc<App>, sender: Arc<Sender>, mut stopped: watc
         let rest = match telling.start_due().await {
             Ok(1..) => continue,
             Ok(0) if telling.is_busy() => BUSY_REST,
-            Ok(0) => rest_until(&app, app.next_webhook_due_at().await),
+            Ok(0) => rest_until(&app, &app.next_webhook_due_at().await),
             Err(failure) => {
                 tracing::error!(%failure, "webhooks were not told");
                 FAILURE_REST
@@ -70,7 +70,8 @@ pub async fn tell_webhooks(app: Arc<App>, sender: Arc<Sender>, mut stopped: watc
     }
 }
 
-fn rest_until(app: &App, due: Result<Option<UnixMillis>, Failure>) -> Duration {
+/// The rest until `due`, by the product's clock.
+fn rest_until(app: &App, due: &Result<Option<UnixMillis>, Failure>) -> Duration {
     match due {
         Ok(Some(due)) => {
             let wait_ms = u64::try_from(due.since_ms(app.now())).unwrap_or(0);

@@ -7,6 +7,7 @@ pub mod authenticator;
 pub mod demo;
 pub mod provision;
 pub mod serve;
+pub mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ Examples:
   warifu serve --config warifu.toml             Run the service
   warifu provision bank.toml --config warifu.toml
   warifu api-client create --name core-banking --scopes verify,read --config warifu.toml
+  warifu webhook create https://bank.example/hooks
   warifu authenticator add                      Be the phone: get a token
   warifu authenticator code                     The code, with its countdown
 
@@ -53,6 +55,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Provision(Box<provision::ProvisionArgs>),
     ApiClient(api_client::ApiClientArgs),
+    Webhook(Box<webhook::WebhookArgs>),
     Authenticator(authenticator::AuthenticatorArgs),
     /// Write a completion script for a shell to standard output
     ///
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => with_runtime(demo::run(args)),
         Command::Provision(args) => with_runtime(provision::run(*args)),
         Command::ApiClient(args) => with_runtime(api_client::run(args)),
+        Command::Webhook(args) => with_runtime(webhook::run(*args)),
         Command::Authenticator(args) => return authenticator::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut std::io::stdout());

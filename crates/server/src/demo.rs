@@ -409,7 +409,7 @@ fn config(dir: &Path, listen: SocketAddr) -> Config {
         trusted_proxies: TrustedProxies::default(),
         webhooks: WebhookConfig {
             allow_private: AllowedNetworks::this_machine(),
-            ca_file: None,
+            ..WebhookConfig::default()
         },
         log: LogConfig {
             level: tracing::Level::WARN,

@@ -31,9 +31,6 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 pub use signature::{Secret, Signer};
 pub use target::{AllowedNetworks, Target};
 
-/// How long one delivery may take, from the look-up of the name to the head of the answer (the specification recommends 15
-/// to 30 s).
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// Names that are looked up at once; a slow name server must not take the threads that hash passwords.
 const LOOKUPS_MAX: usize = 4;
 /// Header lines of an answer.
@@ -42,12 +39,25 @@ const ANSWER_HEADERS_MAX: usize = 100;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 /// How webhooks leave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookConfig {
     /// Networks that are not public and may be told of events all the same.
     pub allow_private: AllowedNetworks,
     /// PEM file with certificates that are trusted beside the machine's own.
     pub ca_file: Option<PathBuf>,
+    /// How long one delivery may take, from the look-up of the name to the head of the answer.
+    pub timeout: Duration,
+}
+
+impl Default for WebhookConfig {
+    /// Public addresses only, and 20 s for a delivery: the specification recommends 15 to 30.
+    fn default() -> Self {
+        Self {
+            allow_private: AllowedNetworks::default(),
+            ca_file: None,
+            timeout: Duration::from_secs(20),
+        }
+    }
 }
 
 /// One delivery, ready to go. It has no `Debug`: the signature is worth as much as the body.
@@ -108,6 +118,7 @@ pub enum WebhookConfigError {
 pub struct Sender {
     tls: TlsConnector,
     allowed: AllowedNetworks,
+    timeout: Duration,
     lookups: Semaphore,
 }
 
@@ -120,6 +131,7 @@ impl Sender {
         Ok(Self {
             tls: TlsConnector::from(Arc::new(tls(config)?)),
             allowed: config.allow_private.clone(),
+            timeout: config.timeout,
             lookups: Semaphore::new(LOOKUPS_MAX),
         })
     }
@@ -129,12 +141,12 @@ impl Sender {
     /// # Errors
     /// [`SendError`] says whether to try again.
     pub async fn send(&self, url: &str, message: &Message) -> Result<(), SendError> {
-        timeout(SEND_TIMEOUT, self.try_send(url, message))
+        timeout(self.timeout, self.try_send(url, message))
             .await
             .unwrap_or_else(|_| {
                 Err(SendError::later(format!(
-                    "the endpoint did not answer within {} s",
-                    SEND_TIMEOUT.as_secs()
+                    "the endpoint did not answer within {} ms",
+                    self.timeout.as_millis()
                 )))
             })
     }

@@ -341,6 +341,7 @@ impl Given {
                 AllowedNetworks::default()
             }),
             ca_file: self.path(&settings::WEBHOOKS_CA_FILE),
+            timeout: self.seconds(&settings::WEBHOOKS_TIMEOUT),
         }
     }
 

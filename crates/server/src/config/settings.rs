@@ -125,6 +125,8 @@ pub(super) const WEBHOOKS_ALLOW_PRIVATE: Setting = Setting {
     secret: false,
 };
 pub(super) const WEBHOOKS_CA_FILE: Setting = path("webhooks.ca_file");
+/// A claim on a delivery outlives it.
+pub(super) const WEBHOOKS_TIMEOUT: Setting = count("webhooks.timeout_s", "20", 1, 60);
 pub(super) const LOG_LEVEL: Setting = or(text("log.level"), "info");
 pub(super) const LOG_FORMAT: Setting = or(text("log.format"), "text");
 pub(super) const APP_STORE_URL: Setting = text("links.app_store_url");
@@ -138,7 +140,7 @@ pub(super) const HEADER_TIMEOUT: Setting = count("limits.header_timeout_s", "10"
 pub(super) const SHUTDOWN_TIMEOUT: Setting = count("limits.shutdown_timeout_s", "20", 1, 300);
 
 /// All of them, in the order in which they are printed.
-pub(super) const SETTINGS: [Setting; 28] = [
+pub(super) const SETTINGS: [Setting; 29] = [
     LISTEN,
     PUBLIC_URL,
     ROOT_KEY,
@@ -157,6 +159,7 @@ pub(super) const SETTINGS: [Setting; 28] = [
     TRUSTED_PROXIES,
     WEBHOOKS_ALLOW_PRIVATE,
     WEBHOOKS_CA_FILE,
+    WEBHOOKS_TIMEOUT,
     LOG_LEVEL,
     LOG_FORMAT,
     APP_STORE_URL,

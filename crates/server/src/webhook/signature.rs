@@ -44,6 +44,9 @@ impl Secret {
     }
 
     /// `v1,` and the signature of one try in base 64. `id` holds no full stop, so what is signed has one reading.
+    ///
+    /// # Panics
+    /// Never: HMAC takes keys of every length (RFC 2104).
     #[must_use]
     pub fn sign(&self, id: &str, at_s: i64, body: &str) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)

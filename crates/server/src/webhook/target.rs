@@ -18,7 +18,7 @@ pub(super) const NOT_PUBLIC: &str =
 /// Networks that are not public, from the special-purpose address registries of IANA (RFC 6890): this host, private use,
 /// shared and link-local addresses, documentation, benchmarks, multicast, reserved.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
