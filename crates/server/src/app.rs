@@ -37,6 +37,7 @@ use crate::clock::{Clock, system_rng};
 use crate::metrics::Metrics;
 use keys::Keys;
 use passwords::Passwords;
+use session::Session;
 use verification::{Opened, Queue, Verifier};
 
 /// What the use cases need to know of how the product is set up.
@@ -179,7 +180,17 @@ struct Record<'a> {
     origin: &'a Origin,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// What is done in a session.
+    fn of(session: &'a Session, actor: &'a Actor, now: UnixMillis, origin: &'a Origin) -> Self {
+        Self {
+            now,
+            service_id: Some(&session.service.id),
+            actor,
+            origin,
+        }
+    }
+
     /// Writes the event into the transaction of the change (invariant 4), with what webhooks are told of it.
     async fn write(
         &self,
