@@ -65,6 +65,8 @@ actions! {
     DisableApiClient = "disable_api_client",
     /// A disabled client brought back.
     EnableApiClient = "enable_api_client",
+    /// A webhook made, changed or disabled, or its deliveries queued again (J10).
+    Webhook = "webhook",
 }
 
 /// One event.

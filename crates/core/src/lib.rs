@@ -17,7 +17,7 @@
 //! | [`oath`], [`verification`] | codes (RFC 4226, RFC 6238) and whether one is accepted (J4) |
 //! | [`token`], [`suspension`], [`revocation`] | the states of a token, release (J5), revocation (J6) and the re-issue schedule |
 //! | [`relying`] | what a client of the API may do, and how often (J10) |
-//! | [`notice`], [`audit`], [`refusal`] | what is mailed, what is recorded, what is refused |
+//! | [`notice`], [`audit`], [`webhook`], [`refusal`] | what is mailed, recorded, told to relying systems, refused |
 
 pub mod activation;
 pub mod activation_password;
@@ -39,3 +39,4 @@ pub mod time;
 pub mod token;
 pub mod user;
 pub mod verification;
+pub mod webhook;

@@ -322,7 +322,7 @@ error-too-many-requests = There were too many tries in a short time. Please wait
     [one] { $seconds } second
    *[other] { $seconds } seconds
   }, then try again. If you need help, call the help desk.
-error-session-expired = You were signed out because nothing happened for a while. Please sign in again.
+error-session-expired = You were signed out, because nothing happened for a while, or because your one-time password was suspended or revoked. Please sign in again.
 error-form-expired = The page was open for too long, so nothing was done. Please open it again and repeat your entry.
 error-internal = We are sorry. A fault in our system stopped this. Please try again in a while. If it happens again, call the help desk with the support number { $support }.
 error-not-found = The page has moved, or the address is wrong. Please start from the top page. If you do not find it, call the help desk.

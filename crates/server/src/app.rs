@@ -17,6 +17,7 @@ pub mod relying;
 pub mod session;
 pub mod sign_in;
 pub mod verification;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ use crate::clock::{Clock, system_rng};
 use crate::metrics::Metrics;
 use keys::Keys;
 use passwords::Passwords;
+use session::Session;
 use verification::{Opened, Queue, Verifier};
 
 /// What the use cases need to know of how the product is set up.
@@ -76,6 +78,8 @@ pub struct App {
     metrics: Arc<Metrics>,
     /// Where all codes are judged.
     verifications: Queue,
+    /// Woken when something may have been queued for a webhook.
+    webhook_waits: Arc<Notify>,
 }
 
 impl App {
@@ -92,6 +96,7 @@ impl App {
         let keys = Arc::new(Keys::open(&store, root, clock.now()).await?);
         let passwords = Passwords::new(keys.password_pepper())?;
         let mail_waits = Arc::new(Notify::new());
+        let webhook_waits = Arc::new(Notify::new());
         let metrics = Arc::new(Metrics::new());
         if let Some(recorded) = store.read().await?.last_event_at().await? {
             clock.not_before(recorded);
@@ -101,6 +106,7 @@ impl App {
             keys: Arc::clone(&keys),
             clock: clock.clone(),
             mail_waits: Arc::clone(&mail_waits),
+            webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
             opened: Opened::default(),
         });
@@ -114,6 +120,7 @@ impl App {
             seen_keys: api_clients::SeenKeys::default(),
             metrics,
             verifications,
+            webhook_waits,
         })
     }
 
@@ -139,6 +146,12 @@ impl App {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Wakes those who send what a commit has queued: mails and webhooks.
+    fn wake_senders(&self) {
+        self.mail_waits.notify_one();
+        self.webhook_waits.notify_one();
     }
 
     /// The services that people can sign in to.
@@ -167,8 +180,18 @@ struct Record<'a> {
     origin: &'a Origin,
 }
 
-impl Record<'_> {
-    /// Writes the event into the transaction of the change (invariant 4).
+impl<'a> Record<'a> {
+    /// What is done in a session.
+    fn of(session: &'a Session, actor: &'a Actor, now: UnixMillis, origin: &'a Origin) -> Self {
+        Self {
+            now,
+            service_id: Some(&session.service.id),
+            actor,
+            origin,
+        }
+    }
+
+    /// Writes the event into the transaction of the change (invariant 4), with what webhooks are told of it.
     async fn write(
         &self,
         tx: &mut Tx,
@@ -187,6 +210,8 @@ impl Record<'_> {
             outcome,
             origin: self.origin.clone(),
         };
-        Ok(tx.insert_event(&event).await?)
+        tx.insert_event(&event).await?;
+        webhooks::enqueue_events(tx, std::slice::from_ref(&event)).await?;
+        Ok(())
     }
 }

@@ -1,17 +1,23 @@
-//! Work that nobody waits for: mails that are due, and what time alone does. Each loop ends soon after it is asked to stop.
+//! Work that nobody waits for: mails and webhooks that are due, and what time alone does. Each loop ends soon after it is asked to stop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
+use warifu_core::time::UnixMillis;
 
-use crate::app::App;
+use crate::app::webhooks::telling::Telling;
+use crate::app::{App, Failure};
 use crate::mail::Mailer;
+use crate::webhook::Sender;
 
-/// The longest rest of the mail loop. Mails that this node put into the outbox wake it at once; this is for those of a node
-/// that died, and for clocks that jump.
-const MAIL_REST_MAX: Duration = Duration::from_secs(15);
+/// The longest rest of the loops that send. What this node queued wakes them at once; this is for what a node that died has
+/// queued, and for clocks that jump.
+const REST_MAX: Duration = Duration::from_secs(15);
+/// The rest of the webhooks' loop while deliveries are under way: what waits for a busy endpoint is due already, so the
+/// next time that something else is due is not known.
+const BUSY_REST: Duration = Duration::from_secs(1);
 /// The rest between two runs of the housekeeping.
 const HOUSE_REST: Duration = Duration::from_mins(1);
 /// The rest after the database failed.
@@ -24,7 +30,7 @@ pub async fn send_mails(app: Arc<App>, mailer: Mailer, mut stopped: watch::Recei
         let rest = match app.deliver_due(&mailer).await {
             // There may be more than one batch.
             Ok(1..) => continue,
-            Ok(0) => until_next_mail(&app).await,
+            Ok(0) => rest_until(&app, &app.next_mail_due_at().await),
             Err(failure) => {
                 tracing::error!(%failure, "mails were not sent");
                 FAILURE_REST
@@ -38,13 +44,40 @@ pub async fn send_mails(app: Arc<App>, mailer: Mailer, mut stopped: watch::Recei
     }
 }
 
-async fn until_next_mail(app: &App) -> Duration {
-    match app.next_mail_due_at().await {
+/// Tells webhooks what is due, again and again (J10). Deliveries under way are finished before the loop ends.
+pub async fn tell_webhooks(app: Arc<App>, sender: Arc<Sender>, mut stopped: watch::Receiver<bool>) {
+    let queued = app.webhook_waits();
+    let mut telling = Telling::new(Arc::clone(&app), sender);
+    while !*stopped.borrow() {
+        let rest = match telling.start_due().await {
+            Ok(1..) => continue,
+            Ok(0) if telling.is_busy() => BUSY_REST,
+            Ok(0) => rest_until(&app, &app.next_webhook_due_at().await),
+            Err(failure) => {
+                tracing::error!(%failure, "webhooks were not told");
+                FAILURE_REST
+            }
+        };
+        tokio::select! {
+            () = queued.notified() => {}
+            () = sleep(rest) => {}
+            () = telling.one_ended(), if telling.is_busy() => {}
+            _ = stopped.changed() => break,
+        }
+    }
+    while telling.is_busy() {
+        telling.one_ended().await;
+    }
+}
+
+/// The rest until `due`, by the product's clock.
+fn rest_until(app: &App, due: &Result<Option<UnixMillis>, Failure>) -> Duration {
+    match due {
         Ok(Some(due)) => {
             let wait_ms = u64::try_from(due.since_ms(app.now())).unwrap_or(0);
-            Duration::from_millis(wait_ms).min(MAIL_REST_MAX)
+            Duration::from_millis(wait_ms).min(REST_MAX)
         }
-        Ok(None) => MAIL_REST_MAX,
+        Ok(None) => REST_MAX,
         Err(_) => FAILURE_REST,
     }
 }

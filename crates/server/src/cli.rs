@@ -4,9 +4,11 @@
 
 pub mod api_client;
 pub mod authenticator;
+pub mod bench;
 pub mod demo;
 pub mod provision;
 pub mod serve;
+pub mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ Examples:
   warifu serve --config warifu.toml             Run the service
   warifu provision bank.toml --config warifu.toml
   warifu api-client create --name core-banking --scopes verify,read --config warifu.toml
+  warifu bench                                  Measure this machine
+  warifu webhook create https://bank.example/hooks
   warifu authenticator add                      Be the phone: get a token
   warifu authenticator code                     The code, with its countdown
 
@@ -52,7 +56,9 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     Demo(demo::DemoArgs),
     Provision(Box<provision::ProvisionArgs>),
+    Bench(Box<bench::BenchArgs>),
     ApiClient(api_client::ApiClientArgs),
+    Webhook(Box<webhook::WebhookArgs>),
     Authenticator(authenticator::AuthenticatorArgs),
     /// Write a completion script for a shell to standard output
     ///
@@ -69,8 +75,10 @@ pub fn run() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Serve(args) => with_runtime(serve::run(*args)),
         Command::Demo(args) => with_runtime(demo::run(args)),
+        Command::Bench(args) => with_runtime(bench::run(*args)),
         Command::Provision(args) => with_runtime(provision::run(*args)),
         Command::ApiClient(args) => with_runtime(api_client::run(args)),
+        Command::Webhook(args) => with_runtime(webhook::run(*args)),
         Command::Authenticator(args) => return authenticator::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut std::io::stdout());

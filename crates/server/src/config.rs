@@ -26,6 +26,7 @@ pub use loading::{Inputs, Loaded, Problem, Problems, Source, load};
 use crate::mail::MailConfig;
 use crate::telemetry::LogConfig;
 use crate::web::caller::TrustedProxies;
+use crate::webhook::WebhookConfig;
 
 /// All settings, each checked by itself. It has no `Debug`: the database's address and the mail's password are secrets.
 pub struct Config {
@@ -41,6 +42,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// Whose word about the visitor's address is taken (R78).
     pub trusted_proxies: TrustedProxies,
+    /// How webhooks leave.
+    pub webhooks: WebhookConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where the app is to be had.

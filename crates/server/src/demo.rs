@@ -30,6 +30,7 @@ use crate::mail::{MailConfig, Route};
 use crate::startup::{self, StartError};
 use crate::telemetry::{LogConfig, LogFormat};
 use crate::web::caller::TrustedProxies;
+use crate::webhook::{AllowedNetworks, WebhookConfig};
 use crate::words;
 
 /// The service id of the demo.
@@ -406,6 +407,10 @@ fn config(dir: &Path, listen: SocketAddr) -> Config {
             },
         },
         trusted_proxies: TrustedProxies::default(),
+        webhooks: WebhookConfig {
+            allow_private: AllowedNetworks::this_machine(),
+            ..WebhookConfig::default()
+        },
         log: LogConfig {
             level: tracing::Level::WARN,
             format: LogFormat::Text,

@@ -5,7 +5,7 @@
 //! | [`app`] | the use cases: load, let the core decide, save with the audit event, commit, answer |
 //! | [`portal`], [`api`], [`web`] | HTTP: pages, interfaces for programs, and the shell around both |
 //! | [`text`], [`letters`] | the words of pages and mails |
-//! | [`mail`], [`background`] | delivery, and work that nobody waits for |
+//! | [`mail`], [`webhook`], [`background`] | delivery, and work that nobody waits for |
 //! | [`config`], [`startup`], [`serve`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
 //! | [`metrics`] | what the service measures of itself |
 //! | [`networks`] | lists of network addresses, as settings name them |
@@ -14,6 +14,7 @@
 pub mod api;
 pub mod app;
 pub mod background;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -28,4 +29,5 @@ pub mod startup;
 pub mod telemetry;
 pub mod text;
 pub mod web;
+pub mod webhook;
 pub mod words;

@@ -16,6 +16,7 @@ use crate::mail::{MailConfigError, Mailer};
 use crate::serve::serve;
 use crate::telemetry::stop_signal;
 use crate::web::{self, Shell};
+use crate::webhook::{Sender, WebhookConfigError};
 
 /// Why the product did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The way of the mails cannot be used.
     #[error("mail: {0}")]
     Mail(#[from] MailConfigError),
+    /// The way of the webhooks cannot be used.
+    #[error("webhooks: {0}")]
+    Webhooks(#[from] WebhookConfigError),
 }
 
 impl StartError {
@@ -84,7 +88,7 @@ pub async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, StartE
 /// Serves until the process is asked to stop. Mails go out and the house is kept meanwhile.
 ///
 /// # Errors
-/// [`StartError`] when the mails' way or the signals cannot be set up.
+/// [`StartError`] when the mails' or the webhooks' way or the signals cannot be set up.
 pub async fn run(
     app: Arc<App>,
     config: &Config,
@@ -92,6 +96,7 @@ pub async fn run(
     demo: Option<Arc<DemoSite>>,
 ) -> Result<(), StartError> {
     let mailer = Mailer::open(&config.mail)?;
+    let sender = Arc::new(Sender::open(&config.webhooks)?);
     let asked_to_stop = stop_signal().map_err(|error| StartError::System {
         what: "cannot listen to signals".to_owned(),
         error,
@@ -103,13 +108,18 @@ pub async fn run(
         mailer,
         stopped.clone(),
     ));
+    let webhooks = tokio::spawn(background::tell_webhooks(
+        Arc::clone(&app),
+        sender,
+        stopped.clone(),
+    ));
     let house = tokio::spawn(background::keep_house(app, stopped));
     tracing::info!(public_url = %config.public_url, "ready");
     serve(listener, router, config.limits, asked_to_stop).await;
     tracing::info!("stopping");
     // The receivers are only gone when their tasks are.
     let _ = stop.send(true);
-    for task in [outbox, house] {
+    for task in [outbox, webhooks, house] {
         if task.await.is_err() {
             tracing::error!("background work ended with a defect");
         }

@@ -42,12 +42,15 @@ CREATE TABLE webhook (
     url TEXT NOT NULL,
     actions TEXT NOT NULL,
     sealed_secret {BLOB} NOT NULL,
+    sealed_old_secret {BLOB},
+    old_secret_until_ms BIGINT,
     disabled BOOLEAN NOT NULL,
     created_at_ms BIGINT NOT NULL,
     version BIGINT NOT NULL
 );
 CREATE INDEX webhook_service ON webhook (service_id, webhook_id);
 
+-- A claimed delivery is one whose next try was moved to the end of the claim.
 CREATE TABLE webhook_delivery (
     delivery_id TEXT NOT NULL PRIMARY KEY,
     webhook_id TEXT NOT NULL REFERENCES webhook (webhook_id),
@@ -55,14 +58,13 @@ CREATE TABLE webhook_delivery (
     state TEXT NOT NULL,
     tries BIGINT NOT NULL,
     next_try_at_ms BIGINT NOT NULL,
-    claimed_until_ms BIGINT NOT NULL,
     created_at_ms BIGINT NOT NULL,
     delivered_at_ms BIGINT,
     last_error TEXT
 );
 CREATE INDEX webhook_delivery_due ON webhook_delivery (state, next_try_at_ms);
+CREATE INDEX webhook_delivery_webhook ON webhook_delivery (webhook_id, state, next_try_at_ms);
 CREATE INDEX webhook_delivery_done ON webhook_delivery (delivered_at_ms) WHERE state = 'delivered';
-CREATE INDEX webhook_delivery_webhook ON webhook_delivery (webhook_id, delivery_id);
 
 -- Events are read in the order of their ids, a service at a time.
 CREATE INDEX audit_service ON audit (service_id, audit_id);

@@ -1,12 +1,10 @@
 //! Answers to writes of the API, for a caller that did not get its answer and asks again under the same key (R21).
 
-use std::collections::HashMap;
-
 use warifu_core::id::ClientId;
 use warifu_core::time::UnixMillis;
 
 use crate::mapping::at_most;
-use crate::{StoreError, Tx, params};
+use crate::{Row, StoreError, Tx, params};
 
 /// An answer as it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,41 +26,38 @@ pub struct NewAnswer {
     pub answer: StoredAnswer,
 }
 
+/// An answer with its name; read by itself, and with each batch of verifications.
+pub(crate) const KEPT_ANSWER: &str =
+    "SELECT client_id, idempotency_key, request_hash, answer FROM api_answer
+     WHERE client_id = $1 AND idempotency_key = $2";
+
+/// The answer with its name out of a row of [`KEPT_ANSWER`].
+pub(crate) fn named_answer_of(row: &Row) -> Result<((ClientId, String), StoredAnswer), StoreError> {
+    let name = (
+        ClientId::from_stored(row.text("client_id")?),
+        row.text("idempotency_key")?.to_owned(),
+    );
+    let answer = StoredAnswer {
+        request_hash: row.hash("request_hash")?,
+        answer: row.text("answer")?.to_owned(),
+    };
+    Ok((name, answer))
+}
+
 impl Tx {
-    /// The answers that these clients were given under these keys; what is not known is left out.
+    /// The answer that this client was given under this key.
     ///
     /// # Errors
-    /// As [`Tx::query_each`].
-    pub async fn api_answers(
+    /// As [`Tx::query`].
+    pub async fn api_answer(
         &mut self,
-        asked: &[(&ClientId, &str)],
-    ) -> Result<HashMap<(ClientId, String), StoredAnswer>, StoreError> {
-        if asked.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let batch = asked
-            .iter()
-            .map(|(client_id, key)| params![*client_id, *key])
-            .collect();
-        let answers = self
-            .query_each(
-                "SELECT request_hash, answer FROM api_answer WHERE client_id = $1 AND idempotency_key = $2",
-                batch,
-            )
-            .await?;
-        let known = asked.iter().zip(&answers).filter_map(|(asked, rows)| {
-            let name = (asked.0.clone(), asked.1.to_owned());
-            Some((name, rows.first()?))
-        });
-        known
-            .map(|(name, row)| {
-                let answer = StoredAnswer {
-                    request_hash: row.hash("request_hash")?,
-                    answer: row.text("answer")?.to_owned(),
-                };
-                Ok((name, answer))
-            })
-            .collect()
+        client_id: &ClientId,
+        key: &str,
+    ) -> Result<Option<StoredAnswer>, StoreError> {
+        self.query_one(KEPT_ANSWER, params![client_id, key])
+            .await?
+            .map(|row| Ok(named_answer_of(&row)?.1))
+            .transpose()
     }
 
     /// Keeps answers, in the transaction of the changes; `false` when another request under one of the keys came first: then

@@ -48,6 +48,21 @@ macro_rules! client_rows {
     };
 }
 
+/// Whether a key is still what it was; read with each batch of verifications.
+pub(crate) const KEY_STANDING: &str = "SELECT k.key_id, k.expires_at_ms, c.disabled, c.version
+     FROM api_key k JOIN api_client c ON c.client_id = k.client_id
+     WHERE k.key_id = $1";
+
+/// The standing out of a row of [`KEY_STANDING`].
+pub(crate) fn standing_of(row: &Row) -> Result<KeyStanding, StoreError> {
+    Ok(KeyStanding {
+        key_id: row.text("key_id")?.to_owned(),
+        client_version: row.int("version")?,
+        disabled: row.bool("disabled")?,
+        expires_at: row.opt_at("expires_at_ms")?,
+    })
+}
+
 impl Tx {
     /// Adds a client, at version 1.
     ///
@@ -191,34 +206,6 @@ impl Tx {
         .await?
         .map(|row| Ok((key_of(&row)?, client_of(&row)?)))
         .transpose()
-    }
-
-    /// How these keys stand in this transaction; of a key that is not there, nothing.
-    ///
-    /// # Errors
-    /// As [`Tx::query_each`].
-    pub async fn api_keys_standing(
-        &mut self,
-        key_ids: &[&str],
-    ) -> Result<Vec<KeyStanding>, StoreError> {
-        self.query_each(
-            "SELECT k.key_id, k.expires_at_ms, c.disabled, c.version
-             FROM api_key k JOIN api_client c ON c.client_id = k.client_id
-             WHERE k.key_id = $1",
-            key_ids.iter().map(|key_id| params![*key_id]).collect(),
-        )
-        .await?
-        .iter()
-        .flatten()
-        .map(|row| {
-            Ok(KeyStanding {
-                key_id: row.text("key_id")?.to_owned(),
-                client_version: row.int("version")?,
-                disabled: row.bool("disabled")?,
-                expires_at: row.opt_at("expires_at_ms")?,
-            })
-        })
-        .collect()
     }
 
     /// Ends a key at `at`, unless it ends before that; `false` when it does, or is not there.

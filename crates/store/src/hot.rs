@@ -1,16 +1,19 @@
 //! What a batch of verifications reads and writes: narrow rows, many at once (ARCHITECTURE.md, verification).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use warifu_core::id::{ContractId, ServiceId, TokenId, UserId};
+use warifu_core::id::{ClientId, ContractId, ServiceId, TokenId, UserId};
 use warifu_core::oath::Parameters;
 use warifu_core::service::Policy;
 use warifu_core::time::UnixMillis;
 use warifu_core::verification::Counter;
 
-use crate::rows::RowsSql;
+use crate::api_answer::{KEPT_ANSWER, named_answer_of};
+use crate::api_client::{KEY_STANDING, standing_of};
+use crate::rows::{Ask, RowsSql, Sql};
 use crate::token::counter_of;
-use crate::{Row, StoreError, Tx, Value, params};
+use crate::{KeyStanding, Row, StoreError, StoredAnswer, Tx, Value, params};
 
 /// A user as a verification needs to know it, with what opens the live token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,32 @@ pub struct HotCounter {
     pub user_disabled: bool,
 }
 
+/// What a batch of verifications is judged by, to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The services.
+    pub services: Vec<&'a ServiceId>,
+    /// The tokens, each with its user.
+    pub tokens: Vec<(&'a TokenId, &'a UserId)>,
+    /// The public parts of the API keys that codes came with.
+    pub key_ids: Vec<&'a str>,
+    /// The clients' names of their requests, which may have been answered before.
+    pub answers: Vec<(&'a ClientId, &'a str)>,
+}
+
+/// What was found of [`Wanted`]; what does not exist is left out.
+#[derive(Clone, Debug, Default)]
+pub struct Ground {
+    /// The services' rules.
+    pub rules: HashMap<ServiceId, Rules>,
+    /// The tokens' counters.
+    pub counters: HashMap<TokenId, HotCounter>,
+    /// Whether the keys still are what they were.
+    pub standings: HashMap<String, KeyStanding>,
+    /// The answers that were kept.
+    pub answers: HashMap<(ClientId, String), StoredAnswer>,
+}
+
 /// The rules of a service that a verification needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -54,6 +83,8 @@ pub struct Rules {
     pub policy: Policy,
     /// Nothing is accepted whose code could have been accepted by then (R23).
     pub fence: Option<UnixMillis>,
+    /// Whether anybody is told of this service's events.
+    pub has_webhooks: bool,
 }
 
 static BEARERS: RowsSql = RowsSql::new(
@@ -64,6 +95,10 @@ static BEARERS: RowsSql = RowsSql::new(
      LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL",
     &["TEXT", "TEXT"],
 );
+
+const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
+         EXISTS (SELECT 1 FROM webhook w WHERE w.service_id = s.service_id AND w.disabled = FALSE) AS has_webhooks
+     FROM service s WHERE s.service_id = $1";
 
 static COUNTERS: RowsSql = RowsSql::new(
     "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, u.disabled
@@ -107,29 +142,63 @@ impl Tx {
             .collect()
     }
 
-    /// The counters of these tokens, each given with its user.
+    /// Reads what a batch is judged by, in one visit to the database.
     ///
     /// # Errors
     /// As [`Tx::query`].
-    pub async fn counters(
-        &mut self,
-        tokens: &[(&TokenId, &UserId)],
-    ) -> Result<HashMap<TokenId, HotCounter>, StoreError> {
-        let rows = tokens
-            .iter()
-            .map(|(token_id, user_id)| params![*token_id, *user_id])
-            .collect();
-        self.query_rows(&COUNTERS, rows)
-            .await?
-            .iter()
-            .map(|row| {
+    pub async fn ground(&mut self, wanted: &Wanted<'_>) -> Result<Ground, StoreError> {
+        let asks = vec![
+            Ask {
+                sql: Sql::Each(RULES),
+                rows: wanted.services.iter().map(|id| params![*id]).collect(),
+            },
+            Ask {
+                sql: Sql::Rows(&COUNTERS),
+                rows: wanted
+                    .tokens
+                    .iter()
+                    .map(|(token_id, user_id)| params![*token_id, *user_id])
+                    .collect(),
+            },
+            Ask {
+                sql: Sql::Each(KEY_STANDING),
+                rows: wanted.key_ids.iter().map(|id| params![*id]).collect(),
+            },
+            Ask {
+                sql: Sql::Each(KEPT_ANSWER),
+                rows: wanted
+                    .answers
+                    .iter()
+                    .map(|(client_id, key)| params![*client_id, *key])
+                    .collect(),
+            },
+        ];
+        let answers = self.query_together(asks).await?;
+        let [rules, counters, standings, kept] = answers.as_slice() else {
+            return Err(StoreError::Statement("four answers were due".to_owned()));
+        };
+        Ok(Ground {
+            rules: each(rules, |row| {
+                let rules = Rules {
+                    policy: crate::service::policy_of(row)?,
+                    fence: row.opt_at("fence_at_ms")?,
+                    has_webhooks: row.bool("has_webhooks")?,
+                };
+                Ok((row.service_id()?, rules))
+            })?,
+            counters: each(counters, |row| {
                 let hot = HotCounter {
                     counter: counter_of(row)?,
                     user_disabled: row.bool("disabled")?,
                 };
                 Ok((TokenId::from_stored(row.text("token_id")?), hot))
-            })
-            .collect()
+            })?,
+            standings: each(standings, |row| {
+                let standing = standing_of(row)?;
+                Ok((standing.key_id.clone(), standing))
+            })?,
+            answers: each(kept, named_answer_of)?,
+        })
     }
 
     /// Writes many counters, each on the condition that it still has the version named with it, and gives the tokens whose
@@ -171,25 +240,6 @@ impl Tx {
         Ok(swapped.len() == 1)
     }
 
-    /// The rules of a service; `None` when there is no such service.
-    ///
-    /// # Errors
-    /// As [`Tx::query`].
-    pub async fn rules(&mut self, id: &ServiceId) -> Result<Option<Rules>, StoreError> {
-        self.query_one(
-            "SELECT policy, fence_at_ms FROM service WHERE service_id = $1",
-            params![id],
-        )
-        .await?
-        .map(|row| {
-            Ok(Rules {
-                policy: crate::service::policy_of(&row)?,
-                fence: row.opt_at("fence_at_ms")?,
-            })
-        })
-        .transpose()
-    }
-
     /// Puts up a fence before a service (R23); one that is later already stays. `false` when it stayed.
     ///
     /// # Errors
@@ -208,6 +258,13 @@ impl Tx {
             .await?;
         Ok(raised == 1)
     }
+}
+
+fn each<K: Eq + Hash, V>(
+    rows: &[Row],
+    read: impl FnMut(&Row) -> Result<(K, V), StoreError>,
+) -> Result<HashMap<K, V>, StoreError> {
+    rows.iter().map(read).collect()
 }
 
 fn swap_row(id: &TokenId, expected_version: i64, next: &Counter) -> Vec<Value> {

@@ -32,6 +32,7 @@ mod session;
 mod throttle;
 mod token;
 mod user;
+mod webhook;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -44,7 +45,7 @@ pub use attempt::{AttemptState, StoredAttempt};
 pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
-pub use hot::{HotCounter, Rules, StoredBearer, StoredSeed};
+pub use hot::{Ground, HotCounter, Rules, StoredBearer, StoredSeed, Wanted};
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
 pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxCounts};
@@ -53,6 +54,9 @@ pub use token::StoredToken;
 pub use tx::{Store, Tx};
 pub use user::PasswordHashes;
 pub use value::{Row, Value};
+pub use webhook::{
+    ClaimedDelivery, Delivery, DeliveryCounts, Person, StoredDelivery, StoredWebhook, Subject,
+};
 
 /// Limits and timeouts of this crate. Each bounds a queue, a wait or a cache (ARCHITECTURE.md, invariant 7).
 pub mod limits {
@@ -97,4 +101,10 @@ pub mod limits {
     pub const API_CLIENTS_MAX: u32 = 1_000;
     /// Keys in the list of a client, those that ended included ([`crate::Tx::api_keys_of`]).
     pub const API_KEYS_MAX: u32 = 100;
+    /// Webhooks in a list ([`crate::Tx::webhooks`]).
+    pub const WEBHOOKS_MAX: u32 = 1_000;
+    /// Webhooks of one service that events are looked at for ([`crate::Tx::webhooks_to_tell`]).
+    pub const WEBHOOKS_OF_SERVICE_MAX: u32 = 16;
+    /// Deliveries in the list of those that were given up ([`crate::Tx::dead_deliveries`]).
+    pub const DEAD_DELIVERIES_MAX: u32 = 1_000;
 }

@@ -2,7 +2,8 @@
 //! many rows are worked off one by one. Never here: a statement of its own.
 
 use warifu_core::id::{
-    AuditId, ClientId, ContractId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId,
+    AuditId, ClientId, ContractId, DeliveryId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId,
+    UserId, WebhookId,
 };
 use warifu_core::oath::{Algorithm, Parameters};
 use warifu_core::time::UnixMillis;
@@ -21,7 +22,9 @@ macro_rules! ids_as_parameters {
     )+};
 }
 
-ids_as_parameters! { AuditId, ClientId, ContractId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId }
+ids_as_parameters! {
+    AuditId, ClientId, ContractId, DeliveryId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId, WebhookId
+}
 
 impl From<UnixMillis> for Value {
     fn from(at: UnixMillis) -> Self {

@@ -36,24 +36,8 @@ pub struct Mail {
 /// A mail that the caller has claimed and is now the only one to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedMail {
-    /// See [`Mail::id`].
-    pub id: MailId,
-    /// See [`Mail::service_id`].
-    pub service_id: ServiceId,
-    /// See [`Mail::user_id`].
-    pub user_id: UserId,
-    /// See [`Mail::issuance_id`].
-    pub issuance_id: Option<IssuanceId>,
-    /// See [`Mail::notice`].
-    pub notice: Notice,
-    /// See [`Mail::language`].
-    pub language: Language,
-    /// See [`Mail::to_address`].
-    pub to_address: String,
-    /// See [`Mail::facts`].
-    pub facts: String,
-    /// See [`Mail::created_at`].
-    pub created_at: UnixMillis,
+    /// The mail itself.
+    pub mail: Mail,
     /// Tries before this one; all of them failed.
     pub tries: u32,
     /// Until when the claim holds. It names the claim too: a later one of the same mail ends later.
@@ -187,7 +171,7 @@ impl Tx {
     /// As [`Tx::query`].
     pub async fn mark_sent(
         &mut self,
-        mail: &ClaimedMail,
+        claimed: &ClaimedMail,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let marked = self
@@ -195,7 +179,7 @@ impl Tx {
                 "UPDATE outbox SET state = 'sent', sent_at_ms = $1, tries = tries + 1, claimed_until_ms = 0,
                      last_error = NULL
                  WHERE mail_id = $2 AND state = 'queued' AND claimed_until_ms = $3",
-                params![now, &mail.id, mail.claimed_until],
+                params![now, &claimed.mail.id, claimed.claimed_until],
             )
             .await?;
         Ok(marked == 1)
@@ -208,7 +192,7 @@ impl Tx {
     /// As [`Tx::query`].
     pub async fn mark_failed_try(
         &mut self,
-        mail: &ClaimedMail,
+        claimed: &ClaimedMail,
         next_try_at: UnixMillis,
         last_error: &str,
         give_up: bool,
@@ -221,7 +205,7 @@ impl Tx {
         self.execute(
             "UPDATE outbox SET state = $1, tries = tries + 1, next_try_at_ms = $2, claimed_until_ms = 0, last_error = $3
              WHERE mail_id = $4 AND state = 'queued' AND claimed_until_ms = $5",
-            params![state.as_str(), next_try_at, last_error, &mail.id, mail.claimed_until],
+            params![state.as_str(), next_try_at, last_error, &claimed.mail.id, claimed.claimed_until],
         )
         .await
         .map(drop)
@@ -337,15 +321,17 @@ impl Tx {
 
 fn claimed_of(row: &Row) -> Result<ClaimedMail, StoreError> {
     Ok(ClaimedMail {
-        id: MailId::from_stored(row.text("mail_id")?),
-        service_id: row.service_id()?,
-        user_id: UserId::from_stored(row.text("user_id")?),
-        issuance_id: row.opt_text("issuance_id")?.map(IssuanceId::from_stored),
-        notice: row.word("notice", Notice::from_name)?,
-        language: row.language("language")?,
-        to_address: row.text("to_address")?.to_owned(),
-        facts: row.text("facts")?.to_owned(),
-        created_at: row.at("created_at_ms")?,
+        mail: Mail {
+            id: MailId::from_stored(row.text("mail_id")?),
+            service_id: row.service_id()?,
+            user_id: UserId::from_stored(row.text("user_id")?),
+            issuance_id: row.opt_text("issuance_id")?.map(IssuanceId::from_stored),
+            notice: row.word("notice", Notice::from_name)?,
+            language: row.language("language")?,
+            to_address: row.text("to_address")?.to_owned(),
+            facts: row.text("facts")?.to_owned(),
+            created_at: row.at("created_at_ms")?,
+        },
         tries: row.number("tries")?,
         claimed_until: row.at("claimed_until_ms")?,
     })

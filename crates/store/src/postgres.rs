@@ -28,6 +28,7 @@ use crate::limits::{
     POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
     POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
 };
+use crate::rows::Ask;
 use crate::{Conflict, Outage, PostgresConfig, Row, StoreError, Value};
 
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
@@ -123,11 +124,18 @@ impl Lease {
         .await
     }
 
-    /// Runs several statements, in order and in one round trip, and answers with the rows of each.
-    pub(crate) async fn query_all(
+    /// Runs several statements over their rows, in order and in one round trip, and answers with all rows of each.
+    pub(crate) async fn query_together(
         &mut self,
-        statements: Vec<(&'static str, Vec<Value>)>,
+        asks: Vec<Ask>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut statements = Vec::new();
+        let mut counts = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let chunks = ask.chunks()?;
+            counts.push(chunks.len());
+            statements.extend(chunks);
+        }
         let (client, broken) = self.parts()?;
         bounded(broken, async {
             let mut prepared = Vec::with_capacity(statements.len());
@@ -141,12 +149,18 @@ impl Lease {
                     .map(|(statement, params)| query(client, statement, params)),
             )
             .await?;
-            prepared
+            let mut chunks = prepared.iter().zip(&answers);
+            counts
                 .iter()
-                .zip(&answers)
-                .map(|((statement, _), rows)| {
-                    let columns = columns_of(statement);
-                    rows.iter().map(|row| read_row(row, &columns)).collect()
+                .map(|&count| {
+                    let mut all = Vec::new();
+                    for ((statement, _), rows) in chunks.by_ref().take(count) {
+                        let columns = columns_of(statement);
+                        for row in rows {
+                            all.push(read_row(row, &columns)?);
+                        }
+                    }
+                    Ok(all)
                 })
                 .collect()
         })

@@ -8,6 +8,42 @@ use crate::{StoreError, Value};
 /// A statement takes 1, 2, 4 .. 128 rows; other numbers are put together from these, so that few have to be prepared.
 const SIZES: usize = 8;
 
+/// A statement with the rows of parameters it is to run over, as one of several in one visit to the database.
+pub(crate) struct Ask {
+    pub(crate) sql: Sql,
+    pub(crate) rows: Vec<Vec<Value>>,
+}
+
+/// How a statement takes several rows of parameters.
+#[derive(Clone, Copy)]
+pub(crate) enum Sql {
+    /// Run once for each.
+    Each(&'static str),
+    /// Run over a list of them.
+    Rows(&'static RowsSql),
+}
+
+impl Ask {
+    /// The statements that SQLite runs one by one.
+    pub(crate) fn one_by_one(self) -> (&'static str, Vec<Vec<Value>>) {
+        match self.sql {
+            Sql::Each(sql) => (sql, self.rows),
+            Sql::Rows(rows) => (rows.one(), self.rows),
+        }
+    }
+
+    /// The statements that PostgreSQL runs, each with its parameters.
+    ///
+    /// # Errors
+    /// As [`RowsSql::chunks`].
+    pub(crate) fn chunks(self) -> Result<Vec<(&'static str, Vec<Value>)>, StoreError> {
+        match self.sql {
+            Sql::Each(sql) => Ok(self.rows.into_iter().map(|params| (sql, params)).collect()),
+            Sql::Rows(rows) => rows.chunks(self.rows),
+        }
+    }
+}
+
 /// A statement in which `{ROWS}` stands for `VALUES (..), (..)`. In a FROM clause the columns of such a list are called
 /// `column1`, `column2` .. by both databases.
 pub(crate) struct RowsSql {

@@ -21,6 +21,7 @@ use crate::limits::{
     SQLITE_BUSY_TIMEOUT, SQLITE_READERS, SQLITE_STATEMENTS_MAX, SQLITE_THREAD_QUEUE,
     SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
+use crate::rows::Ask;
 use crate::{Conflict, Outage, Row, StoreError, Value};
 
 /// The first version without the corruption bug in the reset of the write-ahead log.
@@ -152,14 +153,26 @@ impl Lease {
         sql: &'static str,
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.run(move |connection| query(connection, sql, &batch))
+            .await
+    }
+
+    /// Runs several statements, each once for each of its sets of parameters, and answers with all rows of each statement.
+    pub(crate) async fn query_together(
+        &mut self,
+        asks: Vec<Ask>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         self.run(move |connection| {
-            let mut statement = prepare(connection, sql)?;
-            let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
-            batch
-                .iter()
-                .map(|params| {
-                    bind(&mut statement, params)?;
-                    rows(&mut statement, &columns)
+            asks.into_iter()
+                .map(|ask| {
+                    let (sql, batch) = ask.one_by_one();
+                    if batch.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    Ok(query(connection, sql, &batch)?
+                        .into_iter()
+                        .flatten()
+                        .collect())
                 })
                 .collect()
         })
@@ -328,6 +341,22 @@ fn execute(connection: &Connection, sql: &'static str) -> Result<(), StoreError>
         .raw_execute()
         .map_err(|e| failed(&e))?;
     Ok(())
+}
+
+fn query(
+    connection: &Connection,
+    sql: &'static str,
+    batch: &[Vec<Value>],
+) -> Result<Vec<Vec<Row>>, StoreError> {
+    let mut statement = prepare(connection, sql)?;
+    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
+    batch
+        .iter()
+        .map(|params| {
+            bind(&mut statement, params)?;
+            rows(&mut statement, &columns)
+        })
+        .collect()
 }
 
 fn prepare<'c>(

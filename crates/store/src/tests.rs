@@ -15,3 +15,4 @@ mod records;
 mod sessions;
 mod statements;
 mod tokens;
+mod webhooks;

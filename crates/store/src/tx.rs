@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::{EACH_MAX, TRANSACTIONS_WAITING_MAX};
 use crate::postgres::{self, Postgres};
-use crate::rows::RowsSql;
+use crate::rows::{Ask, RowsSql, Sql};
 use crate::sqlite::{self, Sqlite};
 use crate::{DatabaseConfig, Outage, Row, StoreError, Value};
 
@@ -182,7 +182,8 @@ impl Tx {
         sql: &'static str,
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.start(&batch)?;
+        Self::check_batch(&batch)?;
+        self.start()?;
         let answer = match &mut self.lease {
             Lease::Sqlite(lease) => lease.query_each(sql, batch).await,
             Lease::Postgres(lease) => lease.query_each(sql, batch).await,
@@ -200,7 +201,8 @@ impl Tx {
         sql: &'static str,
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<u64>, StoreError> {
-        self.start(&batch)?;
+        Self::check_batch(&batch)?;
+        self.start()?;
         let answer = match &mut self.lease {
             Lease::Sqlite(lease) => lease.execute_each(sql, batch).await,
             Lease::Postgres(lease) => lease.execute_each(sql, batch).await,
@@ -218,19 +220,32 @@ impl Tx {
         sql: &'static RowsSql,
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
+        let sql = Sql::Rows(sql);
+        let mut answers = self.query_together(vec![Ask { sql, rows }]).await?;
+        Ok(answers.pop().unwrap_or_default())
+    }
+
+    /// Runs several statements in one visit to the database, and answers with all rows that each of them gives.
+    ///
+    /// # Errors
+    /// As [`Tx::query_each`].
+    pub(crate) async fn query_together(
+        &mut self,
+        asks: Vec<Ask>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        if asks.iter().all(|ask| ask.rows.is_empty()) {
+            return Ok(asks.iter().map(|_| Vec::new()).collect());
         }
-        self.start(&rows)?;
+        for ask in &asks {
+            Self::check_batch(&ask.rows)?;
+        }
+        self.start()?;
         let answer = match &mut self.lease {
-            Lease::Sqlite(lease) => lease.query_each(sql.one(), rows).await,
-            Lease::Postgres(lease) => match sql.chunks(rows) {
-                Ok(chunks) => lease.query_all(chunks).await,
-                Err(error) => Err(error),
-            },
+            Lease::Sqlite(lease) => lease.query_together(asks).await,
+            Lease::Postgres(lease) => lease.query_together(asks).await,
         };
         self.sound = answer.is_ok();
-        Ok(answer?.into_iter().flatten().collect())
+        answer
     }
 
     /// Makes everything permanent. When this returns, it is on the disk.
@@ -250,7 +265,7 @@ impl Tx {
 
     /// Runs a migration, with `{BLOB}` standing for this database's type for bytes.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.start(&[])?;
+        self.start()?;
         let answer = match &mut self.lease {
             Lease::Sqlite(lease) => lease.script(sql.replace("{BLOB}", "BLOB")).await,
             Lease::Postgres(lease) => lease.script(&sql.replace("{BLOB}", "BYTEA")).await,
@@ -260,10 +275,15 @@ impl Tx {
     }
 
     /// Until the answer is there the transaction is unsound: a caller that stops waiting cannot commit the half of it.
-    fn start(&mut self, batch: &[Vec<Value>]) -> Result<(), StoreError> {
-        if !std::mem::replace(&mut self.sound, false) {
-            return Err(StoreError::Aborted);
+    fn start(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.sound, false) {
+            Ok(())
+        } else {
+            Err(StoreError::Aborted)
         }
+    }
+
+    fn check_batch(batch: &[Vec<Value>]) -> Result<(), StoreError> {
         if batch.len() > EACH_MAX {
             return Err(StoreError::Statement(format!(
                 "it was to run {} times at once",

@@ -25,6 +25,12 @@ const FINISHES_KEPT_MS: i64 = 40 * DAY_MS;
 const SENT_MAILS_KEPT_MS: i64 = 7 * DAY_MS;
 /// How long a mail that was given up is kept for the operators.
 const FAILED_MAILS_KEPT_MS: i64 = 30 * DAY_MS;
+/// Batches of deliveries to webhooks that one run removes at most.
+const DELIVERY_BATCHES_MAX: u32 = 120;
+/// How long a webhook's delivery is kept after the endpoint took it.
+const DELIVERED_KEPT_MS: i64 = 7 * DAY_MS;
+/// How long a webhook's delivery that was given up can be sent again.
+const DEAD_KEPT_MS: i64 = 30 * DAY_MS;
 /// How long an attempt that failed or was left is kept beyond the period its start counts in.
 const ATTEMPTS_KEPT_MS: i64 = STARTS_PERIOD_MS + HOUR_MS;
 
@@ -70,7 +76,26 @@ impl App {
         tx.remove_failed_before(now.plus_ms(-FAILED_MAILS_KEPT_MS), BATCH_MAX)
             .await?;
         tx.commit().await?;
-        self.remove_old_answers(now).await
+        self.remove_old_answers(now).await?;
+        self.remove_old_deliveries(now).await
+    }
+
+    /// As many as there are events: batch after batch too.
+    async fn remove_old_deliveries(&self, now: UnixMillis) -> Result<(), Failure> {
+        for _ in 0..DELIVERY_BATCHES_MAX {
+            let mut tx = self.store.begin().await?;
+            let delivered = tx
+                .remove_delivered_before(now.plus_ms(-DELIVERED_KEPT_MS), BATCH_MAX)
+                .await?;
+            let dead = tx
+                .remove_dead_before(now.plus_ms(-DEAD_KEPT_MS), BATCH_MAX)
+                .await?;
+            tx.commit().await?;
+            if delivered.max(dead) < u64::from(BATCH_MAX) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Relying systems may leave many a second: batch after batch, each in a transaction of its own, so that nobody waits long.

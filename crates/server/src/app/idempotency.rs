@@ -60,11 +60,7 @@ pub(super) async fn known_answer<T: DeserializeOwned>(
     let Some(asked) = idempotency else {
         return Ok(None);
     };
-    let known = tx
-        .api_answers(&[(&caller.client_id, &asked.key)])
-        .await?
-        .into_values()
-        .next();
+    let known = tx.api_answer(&caller.client_id, &asked.key).await?;
     known.map(|kept| read_answer(&kept, asked)).transpose()
 }
 

@@ -138,12 +138,7 @@ impl App {
             .seal(&issuance.service_id, &column, uploaded.record.as_bytes())?;
 
         let actor = Actor::user(&session.user);
-        let record = Record {
-            now,
-            service_id: Some(&session.service.id),
-            actor: &actor,
-            origin,
-        };
+        let record = Record::of(session, &actor, now, origin);
         withdraw(&mut tx, session, &record).await?;
         tx.insert_issuance(&issuance, &sealed).await?;
         tx.remove_draft(&session.user.id).await?;
@@ -162,7 +157,7 @@ impl App {
             )
             .await?;
         tx.commit().await?;
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(())
     }
 
@@ -200,12 +195,7 @@ impl App {
             .into());
         }
         let actor = Actor::user(&session.user);
-        let record = Record {
-            now,
-            service_id: Some(&session.service.id),
-            actor: &actor,
-            origin,
-        };
+        let record = Record::of(session, &actor, now, origin);
         queue_token_mail(&mut tx, session, &issuance, now).await?;
         record
             .write(
@@ -216,7 +206,7 @@ impl App {
             )
             .await?;
         tx.commit().await?;
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(())
     }
 
@@ -227,12 +217,7 @@ impl App {
     pub async fn cancel_issuance(&self, session: &Session, origin: &Origin) -> Result<(), Failure> {
         let now = self.now();
         let actor = Actor::user(&session.user);
-        let record = Record {
-            now,
-            service_id: Some(&session.service.id),
-            actor: &actor,
-            origin,
-        };
+        let record = Record::of(session, &actor, now, origin);
         let mut tx = self.store.begin().await?;
         tx.lock_user(&session.user.id).await?;
         withdraw(&mut tx, session, &record).await?;

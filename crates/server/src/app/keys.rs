@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use warifu_activation::Randomness;
 use warifu_activation::server::Setup;
-use warifu_core::id::ServiceId;
+use warifu_core::id::{ServiceId, TokenId};
 use warifu_core::oath::Parameters;
 use warifu_core::time::UnixMillis;
 use warifu_store::{Store, StoredDataKey, Tx};
@@ -17,7 +17,7 @@ use warifu_vault::{
 };
 use zeroize::Zeroizing;
 
-use super::Failure;
+use super::{App, Failure};
 use crate::clock::{random_bytes, system_rng};
 
 pub use warifu_vault::Root as RootKey;
@@ -47,6 +47,10 @@ pub(super) enum Column<'a> {
     },
     /// `token.sealed_device_key`
     TokenDeviceKey { row: &'a str },
+    /// `webhook.sealed_secret`
+    WebhookSecret { row: &'a str },
+    /// `webhook.sealed_old_secret`
+    WebhookOldSecret { row: &'a str },
 }
 
 impl Column<'_> {
@@ -58,6 +62,8 @@ impl Column<'_> {
             Self::AttemptState { row } => ("attempt", "sealed_state", row, None),
             Self::TokenSeed { row, parameters } => ("token", "sealed_seed", row, Some(parameters)),
             Self::TokenDeviceKey { row } => ("token", "sealed_device_key", row, None),
+            Self::WebhookSecret { row } => ("webhook", "sealed_secret", row, None),
+            Self::WebhookOldSecret { row } => ("webhook", "sealed_old_secret", row, None),
         };
         let parameters = parameters.copied().map(encoded).unwrap_or_default();
         work(&Place {
@@ -308,6 +314,28 @@ impl Keys {
             self.lock_sealing().insert(owner.to_owned(), key.id);
         }
         Ok(())
+    }
+}
+
+impl App {
+    /// [`Keys::ready_for`], for the bench's made-up tokens.
+    pub(crate) async fn ready_to_seal(&self, service_id: &ServiceId) -> Result<(), Failure> {
+        self.keys.ready_for(service_id, self.now()).await
+    }
+
+    /// Seals a seed as an activation does, for the bench's made-up tokens.
+    pub(crate) fn seal_seed(
+        &self,
+        service_id: &ServiceId,
+        token_id: &TokenId,
+        parameters: &Parameters,
+        seed: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let column = Column::TokenSeed {
+            row: token_id.as_str(),
+            parameters,
+        };
+        self.keys.seal(service_id, &column, seed)
     }
 }
 

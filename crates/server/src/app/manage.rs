@@ -131,7 +131,7 @@ impl App {
         for target in &targets {
             outcomes.push(self.perform_one(session, task, target, origin).await?);
         }
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(outcomes)
     }
 
@@ -158,12 +158,7 @@ impl App {
             .passwords
             .verify(password, Some(&hashes.confirmation_password), now)
             .await?;
-        let record = Record {
-            now,
-            service_id: Some(&session.service.id),
-            actor,
-            origin,
-        };
+        let record = Record::of(session, actor, now, origin);
         let mut tx = self.store.begin().await?;
         if right {
             tx.clear_tries(&key).await?;
@@ -205,12 +200,7 @@ impl App {
                 .await?
                 .filter(|user| !user.disabled);
             let actor = &Actor::user(&manager.ok_or(Refusal::SessionExpired)?);
-            let record = Record {
-                now,
-                service_id: Some(&session.service.id),
-                actor,
-                origin,
-            };
+            let record = Record::of(session, actor, now, origin);
             // A colleague of another company is not found, and neither is a made-up id (R41).
             let Some(user) = tx
                 .user(target)

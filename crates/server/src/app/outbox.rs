@@ -11,7 +11,7 @@ use warifu_core::service::Service;
 use warifu_core::suspension::Releasers;
 use warifu_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
 use warifu_core::user::{Language, User};
-use warifu_store::ClaimedMail;
+use warifu_store::{ClaimedMail, Mail};
 
 use super::notices::Facts;
 use super::{App, Failure, time_zone};
@@ -71,12 +71,14 @@ impl App {
         Ok(self.store.read().await?.next_due_at().await?)
     }
 
-    async fn deliver(&self, mailer: &Mailer, mail: &ClaimedMail) -> Result<(), Failure> {
+    async fn deliver(&self, mailer: &Mailer, claimed: &ClaimedMail) -> Result<(), Failure> {
+        let mail = &claimed.mail;
         let letter = match self.write_letter(mail).await {
             Ok(Written::Letter(letter)) => letter,
             Ok(Written::Pointless(reason)) => {
                 let mut tx = self.store.begin().await?;
-                tx.mark_failed_try(mail, self.now(), reason, true).await?;
+                tx.mark_failed_try(claimed, self.now(), reason, true)
+                    .await?;
                 return Ok(tx.commit().await?);
             }
             // A mail that we cannot write is ours to mend; the ones behind it must not wait for that.
@@ -85,7 +87,7 @@ impl App {
                     kind: SendErrorKind::Temporary,
                     reason: what.to_owned(),
                 };
-                return self.failed(mail, &unwritten).await;
+                return self.failed(claimed, &unwritten).await;
             }
             Err(failure) => return Err(failure),
         };
@@ -99,27 +101,27 @@ impl App {
         };
         let sent = mailer.send(&outgoing).await;
         if let Err(error) = sent {
-            return self.failed(mail, &error).await;
+            return self.failed(claimed, &error).await;
         }
         let mut tx = self.store.begin().await?;
-        tx.mark_sent(mail, self.now()).await?;
+        tx.mark_sent(claimed, self.now()).await?;
         Ok(tx.commit().await?)
     }
 
     /// Notes a try that failed: later again, or never.
-    async fn failed(&self, mail: &ClaimedMail, error: &SendError) -> Result<(), Failure> {
-        let tries = mail.tries + 1;
+    async fn failed(&self, claimed: &ClaimedMail, error: &SendError) -> Result<(), Failure> {
+        let tries = claimed.tries + 1;
         let give_up = error.kind == SendErrorKind::Permanent || tries >= TRIES_MAX;
-        tracing::warn!(mail_id = %mail.id, tries, give_up, reason = %error.reason, "a mail was not delivered");
+        tracing::warn!(mail_id = %claimed.mail.id, tries, give_up, reason = %error.reason, "a mail was not delivered");
         let next = self.now().plus_ms(wait_ms(tries));
         let mut tx = self.store.begin().await?;
-        tx.mark_failed_try(mail, next, &error.reason, give_up)
+        tx.mark_failed_try(claimed, next, &error.reason, give_up)
             .await?;
         Ok(tx.commit().await?)
     }
 
     /// The words of a mail. Of an issuance that is over nothing is mailed: its ids lead nowhere any more.
-    async fn write_letter(&self, mail: &ClaimedMail) -> Result<Written, Failure> {
+    async fn write_letter(&self, mail: &Mail) -> Result<Written, Failure> {
         let gone = Written::Pointless("what the mail is about is gone");
         let mut tx = self.store.read().await?;
         let Some(user) = tx.user(&mail.user_id).await? else {

@@ -177,12 +177,7 @@ impl App {
     /// [`Failure::Store`].
     pub async fn sign_out(&self, session: &Session, origin: &Origin) -> Result<(), Failure> {
         let actor = Actor::user(&session.user);
-        let record = Record {
-            now: self.now(),
-            service_id: Some(&session.service.id),
-            actor: &actor,
-            origin,
-        };
+        let record = Record::of(session, &actor, self.now(), origin);
         let mut tx = self.store.begin().await?;
         tx.remove_session(&session.hash).await?;
         record

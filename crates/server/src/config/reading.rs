@@ -12,6 +12,7 @@ use super::{Config, Limits, PublicUrl, StoreLinks, is_loopback};
 use crate::mail::{self, Credentials, MailConfig, Route, Secret, Security, SmtpConfig};
 use crate::telemetry::{LogConfig, LogFormat};
 use crate::web::caller::TrustedProxies;
+use crate::webhook::{AllowedNetworks, WebhookConfig};
 
 impl Given {
     fn text(&self, setting: &Setting) -> Option<&str> {
@@ -87,6 +88,7 @@ impl Given {
         }
         let mail = self.mail(public_url.as_ref());
         let trusted_proxies = self.trusted_proxies();
+        let webhooks = self.webhooks();
         let log = self.log();
         let links = StoreLinks {
             app_store_url: self.link(&settings::APP_STORE_URL),
@@ -107,6 +109,7 @@ impl Given {
             root_key: root_key?,
             mail: mail?,
             trusted_proxies,
+            webhooks,
             log,
             links,
             limits,
@@ -315,16 +318,31 @@ impl Given {
         }
     }
 
+    fn items(&self, setting: &Setting) -> Vec<String> {
+        self.values
+            .get(setting.key)
+            .map(|value| value.items().map(str::to_owned).collect())
+            .unwrap_or_default()
+    }
+
     fn trusted_proxies(&mut self) -> TrustedProxies {
-        let parsed = self
-            .values
-            .get(settings::TRUSTED_PROXIES.key)
-            .map(|value| value.items().map(str::to_owned).collect::<Vec<_>>())
-            .unwrap_or_default();
-        TrustedProxies::parse(&parsed).unwrap_or_else(|rule| {
+        let items = self.items(&settings::TRUSTED_PROXIES);
+        TrustedProxies::parse(&items).unwrap_or_else(|rule| {
             self.wrong(&settings::TRUSTED_PROXIES, &rule);
             TrustedProxies::default()
         })
+    }
+
+    fn webhooks(&mut self) -> WebhookConfig {
+        let items = self.items(&settings::WEBHOOKS_ALLOW_PRIVATE);
+        WebhookConfig {
+            allow_private: AllowedNetworks::parse(&items).unwrap_or_else(|rule| {
+                self.wrong(&settings::WEBHOOKS_ALLOW_PRIVATE, &rule);
+                AllowedNetworks::default()
+            }),
+            ca_file: self.path(&settings::WEBHOOKS_CA_FILE),
+            timeout: self.seconds(&settings::WEBHOOKS_TIMEOUT),
+        }
     }
 
     fn log(&mut self) -> LogConfig {

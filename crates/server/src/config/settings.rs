@@ -117,6 +117,16 @@ pub(super) const TRUSTED_PROXIES: Setting = Setting {
     default: Some(""),
     secret: false,
 };
+/// Networks that are not public and may hold endpoints of webhooks all the same.
+pub(super) const WEBHOOKS_ALLOW_PRIVATE: Setting = Setting {
+    key: "webhooks.allow_private",
+    kind: Kind::List,
+    default: Some(""),
+    secret: false,
+};
+pub(super) const WEBHOOKS_CA_FILE: Setting = path("webhooks.ca_file");
+/// A claim on a delivery outlives it.
+pub(super) const WEBHOOKS_TIMEOUT: Setting = count("webhooks.timeout_s", "20", 1, 60);
 pub(super) const LOG_LEVEL: Setting = or(text("log.level"), "info");
 pub(super) const LOG_FORMAT: Setting = or(text("log.format"), "text");
 pub(super) const APP_STORE_URL: Setting = text("links.app_store_url");
@@ -130,7 +140,7 @@ pub(super) const HEADER_TIMEOUT: Setting = count("limits.header_timeout_s", "10"
 pub(super) const SHUTDOWN_TIMEOUT: Setting = count("limits.shutdown_timeout_s", "20", 1, 300);
 
 /// All of them, in the order in which they are printed.
-pub(super) const SETTINGS: [Setting; 26] = [
+pub(super) const SETTINGS: [Setting; 29] = [
     LISTEN,
     PUBLIC_URL,
     ROOT_KEY,
@@ -147,6 +157,9 @@ pub(super) const SETTINGS: [Setting; 26] = [
     SMTP_PASSWORD_FILE,
     SMTP_CA_FILE,
     TRUSTED_PROXIES,
+    WEBHOOKS_ALLOW_PRIVATE,
+    WEBHOOKS_CA_FILE,
+    WEBHOOKS_TIMEOUT,
     LOG_LEVEL,
     LOG_FORMAT,
     APP_STORE_URL,

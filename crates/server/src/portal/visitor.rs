@@ -354,7 +354,8 @@ impl Visitor {
         }
     }
 
-    fn retry_after(&self, failure: &Failure, mut response: Response) -> Response {
+    /// With the seconds after which it may work, where a failure says when.
+    pub(super) fn retry_after(&self, failure: &Failure, mut response: Response) -> Response {
         let seconds = match failure {
             Failure::Refused(
                 Refusal::TooManyRequests { open_at } | Refusal::SignInSlowed { open_at },

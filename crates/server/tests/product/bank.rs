@@ -23,7 +23,7 @@ use warifu_server::app::sign_in::SignedIn;
 use warifu_server::app::{App, Failure, Settings, keys};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
 use warifu_store::testing::TestDatabase;
-use warifu_store::{Store, StoredSession, StoredToken};
+use warifu_store::{DatabaseConfig, Store, StoredSession, StoredToken};
 
 /// The portal password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -183,6 +183,11 @@ impl Bank {
     /// The server is stopped and started again: nothing survives but the database and the root key.
     pub(crate) async fn restart(&mut self) {
         self.app = self.node().await;
+    }
+
+    /// Where the database is, for a process of its own.
+    pub(crate) fn database(&self) -> &DatabaseConfig {
+        self.database.config()
     }
 
     /// A folder of this bank that lives as long as it.

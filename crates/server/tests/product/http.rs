@@ -142,13 +142,17 @@ impl Site {
 
     /// Signs in through the form; gives the cookies of the session.
     async fn sign_in(&self, login: &str) -> Answer {
+        self.sign_in_with(login, PASSWORD).await
+    }
+
+    async fn sign_in_with(&self, login: &str, password: &str) -> Answer {
         let page = self.get("/sign-in", "").await;
         let cookies = format!("{FORM}={}", page.cookie(FORM));
         let csrf = page.csrf();
         let fields = [
             ("csrf", csrf.as_str()),
             ("login_id", login),
-            ("password", PASSWORD),
+            ("password", password),
         ];
         self.post("/sign-in", &cookies, &fields).await
     }
@@ -251,6 +255,23 @@ async fn r75_cookies_are_bound_to_the_host_and_kept_from_scripts_and_other_sites
         site.get("/issue", &session).await.status,
         StatusCode::SEE_OTHER
     );
+}
+
+#[tokio::test]
+async fn r36_a_refused_sign_in_shows_its_code_and_a_slowed_one_when_to_come_again() {
+    let site = Site::open(TestDatabase::sqlite()).await;
+    let refused = site.sign_in_with("hanako", "wrong").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("sign_in_refused"));
+    assert!(!refused.headers.contains_key(header::RETRY_AFTER));
+    let mut slowed = refused;
+    while slowed.status == StatusCode::UNPROCESSABLE_ENTITY {
+        slowed = site.sign_in_with("hanako", "wrong").await;
+    }
+    assert_eq!(slowed.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(slowed.text.contains("sign_in_slowed"));
+    let seconds: i64 = slowed.header(header::RETRY_AFTER).parse().unwrap();
+    assert!(seconds >= 1);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 mod api;
 mod bank;
 mod phone;
+mod receiver;
 
 mod activation;
 mod api_verify;
@@ -24,3 +25,5 @@ mod reissue;
 mod sessions;
 mod sign_in;
 mod verification;
+mod webhook_command;
+mod webhooks;

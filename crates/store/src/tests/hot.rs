@@ -9,7 +9,7 @@ use warifu_core::token::{RevokedBy, TokenState};
 use warifu_core::verification::Counter;
 
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
-use crate::{HotCounter, Store, on_both_databases};
+use crate::{HotCounter, Store, Wanted, on_both_databases};
 
 on_both_databases! { store:
     r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out,
@@ -36,9 +36,15 @@ async fn store_tokens(store: &Store) -> Vec<(TokenId, UserId)> {
 }
 
 async fn read(store: &Store, tokens: &[(TokenId, UserId)]) -> Vec<HotCounter> {
-    let asked: Vec<_> = tokens.iter().map(|(token, user)| (token, user)).collect();
-    let found = store.read().await.unwrap().counters(&asked).await.unwrap();
-    tokens.iter().map(|(token, _)| found[token]).collect()
+    let wanted = Wanted {
+        tokens: tokens.iter().map(|(token, user)| (token, user)).collect(),
+        ..Wanted::default()
+    };
+    let found = store.read().await.unwrap().ground(&wanted).await.unwrap();
+    tokens
+        .iter()
+        .map(|(token, _)| found.counters[token])
+        .collect()
 }
 
 fn next(counter: &Counter, last_step: i64) -> Counter {
@@ -157,12 +163,15 @@ async fn a_batch_of_any_size_is_taken(store: Store) {
     let tokens = store_tokens(&store).await;
     let mut tx = store.read().await.unwrap();
     for size in [0, 1, 2, 3, 7, 8, TOKENS, 127, 128, 129, 300] {
-        let asked: Vec<_> = (0..size)
-            .map(|place| &tokens[place % TOKENS])
-            .map(|(token, user)| (token, user))
-            .collect();
-        let found = tx.counters(&asked).await.unwrap();
-        assert_eq!(found.len(), size.min(TOKENS));
+        let wanted = Wanted {
+            tokens: (0..size)
+                .map(|place| &tokens[place % TOKENS])
+                .map(|(token, user)| (token, user))
+                .collect(),
+            ..Wanted::default()
+        };
+        let found = tx.ground(&wanted).await.unwrap();
+        assert_eq!(found.counters.len(), size.min(TOKENS));
     }
 }
 
@@ -170,11 +179,15 @@ async fn r23_a_fence_only_rises(store: Store) {
     let contract = store_contract(&store).await;
     let mut tx = store.begin().await.unwrap();
     let id = &contract.service_id;
-    assert_eq!(tx.rules(id).await.unwrap().unwrap().fence, None);
+    let unknown = ServiceId::parse("unknown").unwrap();
+    let wanted = Wanted {
+        services: vec![id, &unknown],
+        ..Wanted::default()
+    };
+    assert_eq!(tx.ground(&wanted).await.unwrap().rules[id].fence, None);
     assert!(tx.raise_fence(id, NOW).await.unwrap());
     assert!(!tx.raise_fence(id, NOW.plus_ms(-1)).await.unwrap());
-    assert_eq!(tx.rules(id).await.unwrap().unwrap().fence, Some(NOW));
+    assert_eq!(tx.ground(&wanted).await.unwrap().rules[id].fence, Some(NOW));
     assert!(tx.raise_fence(id, NOW.plus_ms(1)).await.unwrap());
-    let unknown = ServiceId::parse("unknown").unwrap();
-    assert_eq!(tx.rules(&unknown).await.unwrap(), None);
+    assert_eq!(tx.ground(&wanted).await.unwrap().rules.len(), 1);
 }

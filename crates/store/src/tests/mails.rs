@@ -55,7 +55,7 @@ async fn store_mails(store: &Store, count: u32) -> Issuance {
 fn numbers(mails: &[ClaimedMail]) -> Vec<&str> {
     mails
         .iter()
-        .map(|mail| mail.id.as_str().trim_start_matches("mail-"))
+        .map(|claimed| claimed.mail.id.as_str().trim_start_matches("mail-"))
         .collect()
 }
 
@@ -76,15 +76,7 @@ async fn a_claimed_mail_is_the_one_that_was_queued(store: Store) {
     assert_eq!(early, []);
     let claimed = tx.claim_due(NOW, until, 10).await.unwrap();
     let expected = [with, without].map(|mail| ClaimedMail {
-        id: mail.id,
-        service_id: mail.service_id,
-        user_id: mail.user_id,
-        issuance_id: mail.issuance_id,
-        notice: mail.notice,
-        language: mail.language,
-        to_address: mail.to_address,
-        facts: mail.facts,
-        created_at: mail.created_at,
+        mail,
         tries: 0,
         claimed_until: until,
     });
@@ -119,7 +111,7 @@ async fn two_nodes_never_claim_the_same_mail(store: Store) {
                 let claimed = tx.claim_due(NOW, until, 4).await.unwrap();
                 let next = tx.next_due_at().await.unwrap();
                 tx.commit().await.unwrap();
-                mine.extend(claimed.into_iter().map(|mail| mail.id));
+                mine.extend(claimed.into_iter().map(|claimed| claimed.mail.id));
                 // All are held: what the others took meanwhile, or what this one did.
                 if next != Some(NOW) {
                     return mine;
@@ -182,7 +174,7 @@ async fn a_mail_is_sent_once(store: Store) {
         .unwrap();
     let mails = tx.mails_of_issuance(&issuance.id).await.unwrap();
     let expected = MailStatus {
-        id: first.id.clone(),
+        id: first.mail.id.clone(),
         state: MailState::Sent,
         tries: 2,
         created_at: NOW,
@@ -206,7 +198,7 @@ async fn who_lost_the_claim_marks_nothing(store: Store) {
     let slow = tx.claim_due(NOW, until, 1).await.unwrap().remove(0);
     let again = until.plus_ms(MINUTE_MS);
     let later = tx.claim_due(until, again, 1).await.unwrap().remove(0);
-    assert_eq!(slow.id, later.id);
+    assert_eq!(slow.mail.id, later.mail.id);
     assert!(!tx.mark_sent(&slow, until).await.unwrap());
     tx.mark_failed_try(&slow, until, "421 busy", true)
         .await
@@ -234,7 +226,7 @@ async fn the_mails_of_an_issuance_are_listed_the_latest_at_the_end(store: Store)
         .await
         .unwrap()
         .into_iter()
-        .map(|mail| mail.id)
+        .map(|status| status.id)
         .collect();
     let latest: Vec<_> = (2..MAILS_OF_ISSUANCE_MAX + 2)
         .map(|number| mail(&issuance, number).id)

@@ -73,7 +73,7 @@ impl App {
         match outcome {
             Ok(reply) => {
                 tx.commit().await?;
-                self.mail_waits.notify_one();
+                self.wake_senders();
                 Ok(reply)
             }
             Err(refusal) => {
@@ -255,7 +255,7 @@ impl App {
             )
             .await?;
         tx.commit().await?;
-        self.mail_waits.notify_one();
+        self.wake_senders();
         Ok(())
     }
 }

@@ -12,11 +12,11 @@ use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, resynchronise};
-use warifu_store::Store;
+use warifu_store::{Ground, Store};
 
 use super::Word;
 use super::bearer::{Bearer, Found, Opened};
-use super::ground::{self, Ground};
+use super::ground;
 use super::queue::{Answer, Channel, Codes, Job};
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
@@ -32,6 +32,7 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) keys: Arc<Keys>,
     pub(in crate::app) clock: Clock,
     pub(in crate::app) mail_waits: Arc<Notify>,
+    pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
     pub(in crate::app) opened: Opened,
 }
@@ -109,7 +110,7 @@ impl Verifier {
         let found = self.find(jobs).await?;
         // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seeds.
         let mut tx = self.store.begin().await?;
-        let ground = Ground::read(&mut tx, jobs, &found).await?;
+        let ground = ground::read(&mut tx, jobs, &found).await?;
         let (mut drafts, folds) = self.fold(jobs, found, &ground, now);
         let lost = ground::swap(&mut tx, &folds).await?;
         for draft in &mut drafts {
@@ -119,13 +120,18 @@ impl Verifier {
                 *draft = Draft::Again { lost: true };
             }
         }
-        let Some(outcomes) = ground.write(&mut tx, jobs, &mut drafts, now).await? else {
+        let Some((outcomes, told)) =
+            ground::write(&ground, &mut tx, jobs, &mut drafts, now).await?
+        else {
             // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
             return Ok(jobs.iter().map(|_| Draft::Again { lost: true }).collect());
         };
         tx.commit().await?;
         if outcomes.contains(&Verdict::SuspendedNow.as_str()) {
             self.mail_waits.notify_one();
+        }
+        if told > 0 {
+            self.webhook_waits.notify_one();
         }
         for outcome in outcomes {
             self.metrics.verified(outcome);
@@ -152,8 +158,8 @@ impl Verifier {
                     idempotency,
                 } = &job.question.channel
                 {
-                    let stands = |standing| caller.stands(standing, now);
-                    if !ground.standings.iter().any(stands) {
+                    let standing = ground.standings.get(&caller.key_id);
+                    if !standing.is_some_and(|standing| caller.stands(standing, now)) {
                         return Draft::Done(Box::new(Ok(Answer::OldCaller)));
                     }
                     if let Some(asked) = idempotency {

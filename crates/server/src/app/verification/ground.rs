@@ -1,10 +1,10 @@
 //! What a batch of codes reads before it is judged, and what it writes after: with every verdict its event, and what follows from
 //! it in the channel that the code came in by (invariant 4).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use warifu_core::audit::{Action, Event};
-use warifu_core::id::{AuditId, ClientId, ServiceId, TokenId, UserId};
+use warifu_core::id::{AuditId, TokenId, UserId};
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
 use warifu_core::suspension::{Releasers, releasers};
@@ -12,7 +12,7 @@ use warifu_core::time::UnixMillis;
 use warifu_core::token::TokenState;
 use warifu_core::user::{Actor, User};
 use warifu_core::verification::Verdict;
-use warifu_store::{HotCounter, KeyStanding, Rules, StoredAnswer, Tx};
+use warifu_store::{Ground, Tx, Wanted};
 
 use super::batch::{Draft, Fold};
 use super::bearer::Found;
@@ -22,134 +22,124 @@ use crate::app::Failure;
 use crate::app::idempotency::new_answer;
 use crate::app::notices::{Facts, enqueue_to_all};
 use crate::app::session::{Session, step_up};
+use crate::app::webhooks::enqueue_events;
 use crate::clock::system_rng;
 
-/// What the transaction read before anything was judged.
-pub(super) struct Ground {
-    pub(super) rules: HashMap<ServiceId, Rules>,
-    pub(super) counters: HashMap<TokenId, HotCounter>,
-    pub(super) standings: Vec<KeyStanding>,
-    pub(super) answers: HashMap<(ClientId, String), StoredAnswer>,
+/// Reads what the jobs are judged by.
+pub(super) async fn read(
+    tx: &mut Tx,
+    jobs: &[Job],
+    found: &[Result<Found, Failure>],
+) -> Result<Ground, Failure> {
+    let mut services = HashSet::new();
+    let mut key_ids = HashSet::new();
+    let mut answers = HashSet::new();
+    for question in jobs.iter().map(|job| &job.question) {
+        services.insert(&question.login.service_id);
+        if let Channel::Client {
+            caller,
+            idempotency,
+        } = &question.channel
+        {
+            key_ids.insert(caller.key_id.as_str());
+            if let Some(asked) = idempotency {
+                answers.insert((&caller.client_id, asked.key.as_str()));
+            }
+        }
+    }
+    let tokens: HashSet<_> = found
+        .iter()
+        .filter_map(|found| match found {
+            Ok(Found::Bearer(bearer)) => Some((&bearer.token_id, &bearer.user_id)),
+            _ => None,
+        })
+        .collect();
+    let wanted = Wanted {
+        services: services.into_iter().collect(),
+        tokens: tokens.into_iter().collect(),
+        key_ids: key_ids.into_iter().collect(),
+        answers: answers.into_iter().collect(),
+    };
+    Ok(tx.ground(&wanted).await?)
 }
 
-impl Ground {
-    /// Reads what the jobs are judged by, each kind of row in one visit.
-    pub(super) async fn read(
-        tx: &mut Tx,
-        jobs: &[Job],
-        found: &[Result<Found, Failure>],
-    ) -> Result<Self, Failure> {
-        let mut rules = HashMap::new();
-        let mut key_ids = HashSet::new();
-        let mut named = HashSet::new();
-        for question in jobs.iter().map(|job| &job.question) {
-            let service_id = &question.login.service_id;
-            if !rules.contains_key(service_id)
-                && let Some(found) = tx.rules(service_id).await?
-            {
-                rules.insert(service_id.clone(), found);
+/// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded and how much
+/// of it is told to webhooks. `None` when another transaction kept an answer under one of the jobs' keys meanwhile: then nothing of this one may be committed.
+pub(super) async fn write(
+    ground: &Ground,
+    tx: &mut Tx,
+    jobs: &[Job],
+    drafts: &mut [Draft],
+    now: UnixMillis,
+) -> Result<Option<(Vec<&'static str>, usize)>, Failure> {
+    let mut events = Vec::with_capacity(jobs.len());
+    let mut answers = Vec::new();
+    for (job, draft) in jobs.iter().zip(drafts) {
+        let question = &job.question;
+        let Some(rules) = ground.rules.get(&question.login.service_id) else {
+            continue;
+        };
+        let mut told = match draft {
+            Draft::Done(_) | Draft::Again { .. } => continue,
+            Draft::Judged(bearer, verdict) => {
+                events.push(event(
+                    job,
+                    ("token", bearer.token_id.as_str()),
+                    verdict.as_str(),
+                    now,
+                ));
+                let releasers =
+                    follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?;
+                Told {
+                    verdict: Some(*verdict),
+                    releasers,
+                    verification: Verification::judged(
+                        verdict,
+                        (&bearer.token_id, bearer.activated_at),
+                        &rules.policy,
+                        now,
+                    ),
+                }
             }
-            if let Channel::Client {
+            Draft::Unjudged {
+                user_id,
+                reopens_at,
+                word,
+            } => {
+                let verification = Verification::unjudged(*word, *reopens_at, &rules.policy);
+                let outcome = verification.verdict.as_str();
+                events.push(event(job, ("user", user_id.as_str()), outcome, now));
+                Told {
+                    verdict: None,
+                    releasers: None,
+                    verification,
+                }
+            }
+        };
+        told.verification.releasers = told.releasers.map(Into::into);
+        let answer = match &question.channel {
+            Channel::Page(session) => Ok(Answer::Page(on_page(tx, session, &told, now).await?)),
+            Channel::Client {
                 caller,
                 idempotency,
-            } = &question.channel
-            {
-                key_ids.insert(caller.key_id.as_str());
+            } => {
                 if let Some(asked) = idempotency {
-                    named.insert((&caller.client_id, asked.key.as_str()));
+                    answers.push(new_answer(caller, asked, &told.verification)?);
                 }
+                Ok(Answer::Client(Box::new(told.verification)))
             }
-        }
-        let tokens: HashSet<_> = found
-            .iter()
-            .filter_map(|found| match found {
-                Ok(Found::Bearer(bearer)) => Some((&bearer.token_id, &bearer.user_id)),
-                _ => None,
-            })
-            .collect();
-        let key_ids: Vec<_> = key_ids.into_iter().collect();
-        let named: Vec<_> = named.into_iter().collect();
-        let tokens: Vec<_> = tokens.into_iter().collect();
-        Ok(Self {
-            rules,
-            counters: tx.counters(&tokens).await?,
-            standings: tx.api_keys_standing(&key_ids).await?,
-            answers: tx.api_answers(&named).await?,
-        })
+        };
+        *draft = Draft::Done(Box::new(answer));
     }
-
-    /// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded. `None` when another
-    /// transaction kept an answer under one of the jobs' keys meanwhile: then nothing of this one may be committed.
-    pub(super) async fn write(
-        &self,
-        tx: &mut Tx,
-        jobs: &[Job],
-        drafts: &mut [Draft],
-        now: UnixMillis,
-    ) -> Result<Option<Vec<&'static str>>, Failure> {
-        let mut events = Vec::with_capacity(jobs.len());
-        let mut answers = Vec::new();
-        for (job, draft) in jobs.iter().zip(drafts) {
-            let question = &job.question;
-            let Some(rules) = self.rules.get(&question.login.service_id) else {
-                continue;
-            };
-            let mut told = match draft {
-                Draft::Done(_) | Draft::Again { .. } => continue,
-                Draft::Judged(bearer, verdict) => {
-                    events.push(event(
-                        job,
-                        ("token", bearer.token_id.as_str()),
-                        verdict.as_str(),
-                        now,
-                    ));
-                    let releasers =
-                        follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?;
-                    Told {
-                        verdict: Some(*verdict),
-                        releasers,
-                        verification: Verification::judged(
-                            verdict,
-                            (&bearer.token_id, bearer.activated_at),
-                            &rules.policy,
-                            now,
-                        ),
-                    }
-                }
-                Draft::Unjudged {
-                    user_id,
-                    reopens_at,
-                    word,
-                } => {
-                    let verification = Verification::unjudged(*word, *reopens_at, &rules.policy);
-                    let outcome = verification.verdict.as_str();
-                    events.push(event(job, ("user", user_id.as_str()), outcome, now));
-                    Told {
-                        verdict: None,
-                        releasers: None,
-                        verification,
-                    }
-                }
-            };
-            told.verification.releasers = told.releasers.map(Into::into);
-            let answer = match &question.channel {
-                Channel::Page(session) => Ok(Answer::Page(on_page(tx, session, &told, now).await?)),
-                Channel::Client {
-                    caller,
-                    idempotency,
-                } => {
-                    if let Some(asked) = idempotency {
-                        answers.push(new_answer(caller, asked, &told.verification)?);
-                    }
-                    Ok(Answer::Client(Box::new(told.verification)))
-                }
-            };
-            *draft = Draft::Done(Box::new(answer));
-        }
-        tx.insert_events(&events).await?;
-        let kept = tx.insert_api_answers(&answers, now).await?;
-        Ok(kept.then(|| events.iter().map(|event| event.outcome).collect()))
-    }
+    tx.insert_events(&events).await?;
+    let told = if ground.rules.values().any(|rules| rules.has_webhooks) {
+        enqueue_events(tx, &events).await?
+    } else {
+        0
+    };
+    let kept = tx.insert_api_answers(&answers, now).await?;
+    let outcomes = events.iter().map(|event| event.outcome).collect();
+    Ok(kept.then_some((outcomes, told)))
 }
 
 /// What came of one code.

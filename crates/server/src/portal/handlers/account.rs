@@ -115,7 +115,8 @@ pub(in crate::portal) async fn sign_in(visitor: Visitor, body: Bytes) -> Result<
                 Refused::SignInSlowed { .. } => StatusCode::TOO_MANY_REQUESTS,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             };
-            return visitor.page_with(status, &page);
+            let response = visitor.page_with(status, &page)?;
+            return Ok(visitor.retry_after(&failure, response));
         }
     };
     visitor.page_with(

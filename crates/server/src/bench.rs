@@ -1,0 +1,237 @@
+//! `warifu bench`: how fast a real server answers, beside one that does nothing, on this machine in one run.
+//!
+//! A node with the product's whole stack runs as a process of its own, on a database with as many tokens as asked for. Clients
+//! drive it over loopback with right codes only, each verification durable before its answer, and in turns with it an HTTP handler
+//! that parses the same request and answers the same JSON. The node's clock is moved by the bench: a token has one code a minute,
+//! and the bench has no time.
+//!
+//! Never here: a rule of the product, or a way to use any of this on a database that holds something.
+
+mod bank;
+mod load;
+mod node;
+mod plots;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use warifu_store::{DatabaseConfig, PostgresConfig};
+
+use crate::app::Failure;
+use crate::clock::Clock;
+pub use bank::TOKENS_MAX;
+pub use node::serve_node;
+pub use plots::write_plots;
+
+/// Turns that each of the two is measured in; the median counts, so that a moment's noise does not.
+const TURNS: usize = 5;
+/// Connections to PostgreSQL.
+const POOL_MAX: usize = 16;
+/// Clients at once, at most.
+pub const CLIENTS_MAX: usize = 1_024;
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Durable verifications a second: the median of the turns.
+    pub verify_per_s: f64,
+    /// Answers a second of the handler that does nothing else.
+    pub empty_handler_per_s: f64,
+    /// The first by the second.
+    pub ratio: f64,
+    /// Half of the verifications were answered within this.
+    pub p50_ms: f64,
+    /// All but one in a hundred.
+    pub p99_ms: f64,
+    /// The same of the empty handler.
+    pub empty_p50_ms: f64,
+    /// The same of the empty handler.
+    pub empty_p99_ms: f64,
+    /// One small write with its fsync into the folder of the bench: the median.
+    pub fsync_ms: f64,
+    /// Memory of the node before the load, in MiB.
+    pub idle_mb: f64,
+    /// Memory of the node after the load, in MiB; the peak is not less.
+    pub resident_mb: f64,
+    /// Its peak.
+    pub peak_mb: f64,
+    /// From the start of the process to its first right answer.
+    pub start_ms: f64,
+    /// Verifications of all turns, all of them accepted.
+    pub verified: u64,
+    /// Tokens in the database.
+    pub tokens: u32,
+    /// `sqlite` or `postgresql`.
+    pub database: &'static str,
+    /// Clients at once.
+    pub clients: usize,
+    /// Processors of the machine, shared by node, database and clients.
+    pub processors: usize,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The database holds something.
+    #[error(
+        "the database is not empty: give a new one to the bench, it writes made-up tokens into it"
+    )]
+    NotEmpty,
+    /// The product itself.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// Processes, sockets, files.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// An answer that is not the one to a right code.
+    #[error("the node answered something else than accepted: {0}")]
+    Answer(String),
+    /// The node could not be started, or ended.
+    #[error("the node: {0}")]
+    Node(String),
+    /// A plot could not be drawn.
+    #[error("the plot {0}")]
+    Plot(String),
+}
+
+impl From<warifu_store::StoreError> for BenchError {
+    fn from(error: warifu_store::StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> BenchError {
+    move |error| BenchError::System { what, error }
+}
+
+/// A database with made-up tokens, to measure at.
+pub struct Bench {
+    database: DatabaseConfig,
+    folder: PathBuf,
+    bank: Arc<bank::Bank>,
+    step: i64,
+}
+
+impl Bench {
+    /// Fills an empty database with so many tokens; `folder` takes the root key. `told` hears how many there are now and then.
+    ///
+    /// # Errors
+    /// [`BenchError::NotEmpty`], or what the database says.
+    pub async fn prepare(
+        database: DatabaseConfig,
+        folder: &Path,
+        tokens: u32,
+        told: impl FnMut(u32),
+    ) -> Result<Self, BenchError> {
+        let bank = bank::fill(&database, folder, tokens, told).await?;
+        Ok(Self {
+            database,
+            folder: folder.to_owned(),
+            step: bank.first_step,
+            bank: Arc::new(bank),
+        })
+    }
+
+    /// Measures with so many clients.
+    ///
+    /// # Errors
+    /// [`BenchError`]; above all when any answer is not the acceptance of a right code.
+    pub async fn measure(
+        &mut self,
+        clients: usize,
+        duration: Duration,
+    ) -> Result<Measured, BenchError> {
+        let began = load::now();
+        let mut node = node::Node::start(&self.database, &self.folder, self.step).await?;
+        let mut load = load::Load::connect(&node, &self.bank, self.step, clients).await?;
+        load.first_answer().await?;
+        let start_ms = began.elapsed().as_secs_f64() * 1_000.0;
+        let idle_mb = node.resident_mb()?;
+        let turn = duration / u32::try_from(TURNS).unwrap_or(1);
+        // Warm both up, so that neither is measured while the other's caches fill.
+        load.empty(turn / 4).await?;
+        load.verify(&mut node, turn / 4).await?;
+        let (mut empty, mut verified) = (Vec::new(), Vec::new());
+        for _ in 0..TURNS {
+            empty.push(load.empty(turn).await?);
+            verified.push(load.verify(&mut node, turn).await?);
+        }
+        self.step = load.fresh_step();
+        let (empty, verified) = (load::Turns::of(empty), load::Turns::of(verified));
+        let measured = Measured {
+            verify_per_s: verified.per_s,
+            empty_handler_per_s: empty.per_s,
+            ratio: verified.per_s / empty.per_s,
+            p50_ms: verified.p50_ms,
+            p99_ms: verified.p99_ms,
+            empty_p50_ms: empty.p50_ms,
+            empty_p99_ms: empty.p99_ms,
+            fsync_ms: fsync_ms(&self.folder)?,
+            idle_mb,
+            resident_mb: node.resident_mb()?,
+            peak_mb: node.peak_mb()?,
+            start_ms,
+            verified: verified.answers,
+            tokens: self.bank.tokens,
+            database: kind(&self.database),
+            clients,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        node.stop().await?;
+        Ok(measured)
+    }
+}
+
+/// The median of some small writes, each followed by an fsync.
+fn fsync_ms(folder: &Path) -> Result<f64, BenchError> {
+    use std::io::Write as _;
+    const WRITES: usize = 64;
+    let path = folder.join("fsync.probe");
+    let mut file = std::fs::File::create(&path).map_err(system("cannot write the probe"))?;
+    let mut times = Vec::with_capacity(WRITES);
+    for _ in 0..WRITES {
+        let began = load::now();
+        file.write_all(&[0; 4096])
+            .and_then(|()| file.sync_data())
+            .map_err(system("cannot write the probe"))?;
+        times.push(began.elapsed());
+    }
+    std::fs::remove_file(&path).map_err(system("cannot remove the probe"))?;
+    times.sort();
+    Ok(times[WRITES / 2].as_secs_f64() * 1_000.0)
+}
+
+/// The clock of a node of the bench, at the middle of a time step.
+fn clock_at(step: i64) -> Clock {
+    Clock::manual(bank::middle_of(step))
+}
+
+/// The database at an address: that of PostgreSQL, or the path of a file.
+#[must_use]
+pub fn database_at(address: &str, ca_file: Option<PathBuf>) -> DatabaseConfig {
+    if address.starts_with("postgres:") || address.starts_with("postgresql:") {
+        DatabaseConfig::Postgres(PostgresConfig {
+            url: address.to_owned(),
+            pool_max: POOL_MAX,
+            tls_roots: ca_file,
+        })
+    } else {
+        DatabaseConfig::Sqlite {
+            path: address.into(),
+        }
+    }
+}
+
+const fn kind(database: &DatabaseConfig) -> &'static str {
+    match database {
+        DatabaseConfig::Sqlite { .. } => "sqlite",
+        DatabaseConfig::Postgres(_) => "postgresql",
+    }
+}

@@ -1,0 +1,370 @@
+//! The clients: each with a connection and a share of the tokens, asking as fast as it is answered.
+//!
+//! Each sends the code of its token for the time step it is at; when its share is through, it goes on to the next step. The node's
+//! clock follows the slowest, and nobody goes more than one step ahead of it: so every code is right, fresh, and within the window.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::bank::{Bank, SERVICE, login_id};
+use super::node::Node;
+use super::{BenchError, system};
+
+/// The longest answer that a client reads, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Header lines of an answer.
+const HEADERS_MAX: usize = 32;
+
+/// The time, for durations.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures real time, and decides nothing by it"
+)]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+/// All clients.
+pub(super) struct Load {
+    product: Vec<Client>,
+    empty: Vec<Connection>,
+    shared: Arc<Shared>,
+    bank: Arc<Bank>,
+}
+
+/// What the clients of the product have in common.
+struct Shared {
+    /// The step that the node's clock stands at.
+    step: AtomicI64,
+    moved: Notify,
+    finished: Notify,
+    over: AtomicBool,
+}
+
+struct Client {
+    connection: Connection,
+    share: Range<u32>,
+    next: u32,
+    step: Arc<AtomicI64>,
+}
+
+/// One turn of one client.
+struct Turn {
+    latencies: Vec<Duration>,
+}
+
+/// What one turn of all clients gave.
+pub(super) struct Rate {
+    per_s: f64,
+    latencies: Vec<Duration>,
+}
+
+/// Several turns taken together.
+pub(super) struct Turns {
+    pub(super) per_s: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) answers: u64,
+}
+
+impl Turns {
+    /// The median of the rates, and the quantiles over all answers.
+    pub(super) fn of(mut rates: Vec<Rate>) -> Self {
+        rates.sort_by(|a, b| a.per_s.total_cmp(&b.per_s));
+        let per_s = rates.get(rates.len() / 2).map_or(0.0, |rate| rate.per_s);
+        let mut all: Vec<_> = rates.into_iter().flat_map(|rate| rate.latencies).collect();
+        all.sort_unstable();
+        let quantile = |of_100: usize| {
+            let at = (all.len() * of_100 / 100).min(all.len().saturating_sub(1));
+            all.get(at).map_or(0.0, Duration::as_secs_f64) * 1_000.0
+        };
+        Self {
+            per_s,
+            p50_ms: quantile(50),
+            p99_ms: quantile(99),
+            answers: all.len() as u64,
+        }
+    }
+}
+
+impl Load {
+    pub(super) async fn connect(
+        node: &Node,
+        bank: &Arc<Bank>,
+        step: i64,
+        clients: usize,
+    ) -> Result<Self, BenchError> {
+        let (mut product, mut empty) = (Vec::new(), Vec::new());
+        let each = u32::try_from(clients).unwrap_or(u32::MAX);
+        for number in 0..each {
+            let bound = |number: u32| {
+                u32::try_from(u64::from(bank.tokens) * u64::from(number) / u64::from(each))
+                    .unwrap_or(bank.tokens)
+            };
+            let share = bound(number)..bound(number + 1);
+            product.push(Client {
+                connection: Connection::open(&node.product).await?,
+                next: share.start,
+                share,
+                step: Arc::new(AtomicI64::new(step)),
+            });
+            empty.push(Connection::open(&node.empty).await?);
+        }
+        Ok(Self {
+            product,
+            empty,
+            shared: Arc::new(Shared {
+                step: AtomicI64::new(step),
+                moved: Notify::new(),
+                finished: Notify::new(),
+                over: AtomicBool::new(false),
+            }),
+            bank: Arc::clone(bank),
+        })
+    }
+
+    /// The first step whose codes are all unused.
+    pub(super) fn fresh_step(&self) -> i64 {
+        let steps = self
+            .product
+            .iter()
+            .map(|client| client.step.load(Ordering::Relaxed));
+        steps.max().unwrap_or(0) + 2
+    }
+
+    /// One verification, to see that the node is up.
+    pub(super) async fn first_answer(&mut self) -> Result<(), BenchError> {
+        let step = self.shared.step.load(Ordering::Relaxed);
+        if let Some(client) = self.product.first_mut() {
+            client.verify(&self.bank, step).await?;
+            client.advance();
+        }
+        Ok(())
+    }
+
+    /// Drives the handler that does nothing.
+    pub(super) async fn empty(&mut self, duration: Duration) -> Result<Rate, BenchError> {
+        let began = now();
+        let mut running = JoinSet::new();
+        for mut connection in std::mem::take(&mut self.empty) {
+            running.spawn(async move {
+                let request = empty_request();
+                let mut latencies = Vec::new();
+                while began.elapsed() < duration {
+                    let asked = now();
+                    connection.accepted(&request).await?;
+                    latencies.push(asked.elapsed());
+                }
+                Ok::<_, BenchError>((connection, Turn { latencies }))
+            });
+        }
+        let (connections, rate) = gather(running, began).await?;
+        self.empty = connections;
+        Ok(rate)
+    }
+
+    /// Drives the product with right codes, and moves the node's clock along.
+    pub(super) async fn verify(
+        &mut self,
+        node: &mut Node,
+        duration: Duration,
+    ) -> Result<Rate, BenchError> {
+        let began = now();
+        let steps: Vec<_> = self
+            .product
+            .iter()
+            .map(|client| Arc::clone(&client.step))
+            .collect();
+        let mut running = JoinSet::new();
+        for client in std::mem::take(&mut self.product) {
+            let (shared, bank) = (Arc::clone(&self.shared), Arc::clone(&self.bank));
+            running.spawn(client.turn(shared, bank, began, duration));
+        }
+        self.shared.over.store(false, Ordering::Relaxed);
+        let gathering = gather(running, began);
+        tokio::pin!(gathering);
+        loop {
+            let finished = self.shared.finished.notified();
+            let slowest = steps.iter().map(|step| step.load(Ordering::Acquire)).min();
+            if let Some(slowest) = slowest
+                && slowest > self.shared.step.load(Ordering::Relaxed)
+            {
+                node.move_clock(slowest).await?;
+                self.shared.step.store(slowest, Ordering::Release);
+                self.shared.moved.notify_waiters();
+            }
+            tokio::select! {
+                gathered = &mut gathering => {
+                    let (clients, rate) = gathered?;
+                    self.product = clients;
+                    return Ok(rate);
+                }
+                () = finished => {}
+                () = tokio::time::sleep_until((began + duration).into()), if !self.shared.over.load(Ordering::Relaxed) => {
+                    // Who waits for the clock waits no more.
+                    self.shared.over.store(true, Ordering::Relaxed);
+                    self.shared.moved.notify_waiters();
+                }
+            }
+        }
+    }
+}
+
+async fn gather<C: 'static>(
+    mut running: JoinSet<Result<(C, Turn), BenchError>>,
+    began: Instant,
+) -> Result<(Vec<C>, Rate), BenchError> {
+    let (mut clients, mut latencies) = (Vec::new(), Vec::new());
+    while let Some(done) = running.join_next().await {
+        let (client, turn) = done.map_err(|_| BenchError::Node("a client ended".to_owned()))??;
+        clients.push(client);
+        latencies.extend(turn.latencies);
+    }
+    let per_s = latencies.len() as f64 / began.elapsed().as_secs_f64();
+    Ok((clients, Rate { per_s, latencies }))
+}
+
+impl Client {
+    async fn turn(
+        mut self,
+        shared: Arc<Shared>,
+        bank: Arc<Bank>,
+        began: Instant,
+        duration: Duration,
+    ) -> Result<(Self, Turn), BenchError> {
+        let mut latencies = Vec::new();
+        while began.elapsed() < duration {
+            let step = self.step.load(Ordering::Relaxed);
+            loop {
+                let moved = shared.moved.notified();
+                if step <= shared.step.load(Ordering::Acquire) + 1
+                    || shared.over.load(Ordering::Relaxed)
+                {
+                    break;
+                }
+                moved.await;
+            }
+            if step > shared.step.load(Ordering::Acquire) + 1 {
+                break;
+            }
+            latencies.push(self.verify(&bank, step).await?);
+            if self.advance() {
+                shared.finished.notify_one();
+            }
+        }
+        Ok((self, Turn { latencies }))
+    }
+
+    async fn verify(&mut self, bank: &Bank, step: i64) -> Result<Duration, BenchError> {
+        let body = format!("{{\"code\":\"{}\"}}", bank.code(self.next, step));
+        let request = format!(
+            "POST /api/v1/services/{SERVICE}/users/{}/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            login_id(self.next),
+            bank.key.expose(),
+            body.len()
+        );
+        let asked = now();
+        self.connection.accepted(&request).await?;
+        Ok(asked.elapsed())
+    }
+
+    /// Goes on to the next token; whether the share is through, and another step begins.
+    fn advance(&mut self) -> bool {
+        self.next += 1;
+        let through = self.next >= self.share.end;
+        if through {
+            self.next = self.share.start;
+            self.step.fetch_add(1, Ordering::AcqRel);
+        }
+        through
+    }
+}
+
+fn empty_request() -> String {
+    let body = "{\"code\":\"123456\"}";
+    format!(
+        "POST /empty HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A connection that is kept open.
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: &str) -> Result<Self, BenchError> {
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(system("cannot reach the node"))?;
+        stream
+            .set_nodelay(true)
+            .map_err(system("cannot reach the node"))?;
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(ANSWER_BYTES_MAX),
+        })
+    }
+
+    /// Sends a request and reads the whole answer, which must be the right one to a right code.
+    async fn accepted(&mut self, request: &str) -> Result<(), BenchError> {
+        let lost = || system("the node's connection broke");
+        self.stream
+            .write_all(request.as_bytes())
+            .await
+            .map_err(lost())?;
+        self.buffer.clear();
+        loop {
+            let read = self
+                .stream
+                .read_buf(&mut self.buffer)
+                .await
+                .map_err(lost())?;
+            if read == 0 || self.buffer.len() > ANSWER_BYTES_MAX {
+                return Err(self.unexpected());
+            }
+            let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+            let mut answer = httparse::Response::new(&mut headers);
+            let Ok(httparse::Status::Complete(head)) = answer.parse(&self.buffer) else {
+                continue;
+            };
+            let length = answer
+                .headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+                .and_then(|header| {
+                    std::str::from_utf8(header.value)
+                        .ok()?
+                        .parse::<usize>()
+                        .ok()
+                });
+            let (Some(200), Some(length)) = (answer.code, length) else {
+                return Err(self.unexpected());
+            };
+            if self.buffer.len() >= head + length {
+                let body = &self.buffer[head..];
+                let wanted = b"\"verdict\":\"accepted\"";
+                let accepted = body.windows(wanted.len()).any(|part| part == wanted);
+                return if accepted {
+                    Ok(())
+                } else {
+                    Err(self.unexpected())
+                };
+            }
+        }
+    }
+
+    fn unexpected(&self) -> BenchError {
+        BenchError::Answer(String::from_utf8_lossy(&self.buffer).into_owned())
+    }
+}

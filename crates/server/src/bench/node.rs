@@ -1,0 +1,207 @@
+//! The node under measurement: a process of its own with the product's whole stack, whose clock the bench moves through its standard
+//! input; and beside it, on another port of the same process, the handler that does nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines, stdin};
+use tokio::net::TcpListener;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use warifu_store::DatabaseConfig;
+
+use super::bank::{self, middle_of};
+use super::{BenchError, clock_at, database_at, system};
+use crate::api::problem::cut_short;
+use crate::config::Limits;
+use crate::serve::serve;
+use crate::web::caller::TrustedProxies;
+use crate::web::{self, Shell};
+
+/// The variable that tells a node what to be, as JSON. It never names a database of yours: the bench refuses one that holds
+/// something, and so does the node, for it finds no root key.
+const ORDERS: &str = "WARIFU_TEST_BENCH_NODE";
+
+#[derive(Serialize, Deserialize)]
+struct Orders {
+    database: String,
+    ca_file: Option<PathBuf>,
+    folder: String,
+    step: i64,
+}
+
+/// A node that runs.
+pub(super) struct Node {
+    child: Child,
+    orders: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+    pub(super) product: String,
+    pub(super) empty: String,
+}
+
+impl Node {
+    pub(super) async fn start(
+        database: &DatabaseConfig,
+        folder: &Path,
+        step: i64,
+    ) -> Result<Self, BenchError> {
+        let orders = Orders {
+            database: match database {
+                DatabaseConfig::Sqlite { path } => path.to_string_lossy().into_owned(),
+                DatabaseConfig::Postgres(postgres) => postgres.url.clone(),
+            },
+            ca_file: match database {
+                DatabaseConfig::Sqlite { .. } => None,
+                DatabaseConfig::Postgres(postgres) => postgres.tls_roots.clone(),
+            },
+            folder: folder.to_string_lossy().into_owned(),
+            step,
+        };
+        let program = std::env::current_exe().map_err(system("cannot find this program"))?;
+        let mut child = Command::new(program)
+            .args(["bench", "--node"])
+            .env(ORDERS, json!(orders).to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(system("cannot start the node"))?;
+        let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(BenchError::Node("it has no standard input".to_owned()));
+        };
+        let mut node = Self {
+            child,
+            orders,
+            answers: BufReader::new(answers).lines(),
+            product: String::new(),
+            empty: String::new(),
+        };
+        let ready = node.answer().await?;
+        let (product, empty) = ready
+            .split_once(' ')
+            .ok_or_else(|| BenchError::Node(format!("it said {ready:?}")))?;
+        (node.product, node.empty) = (product.to_owned(), empty.to_owned());
+        Ok(node)
+    }
+
+    /// Moves the node's clock to the middle of a time step.
+    pub(super) async fn move_clock(&mut self, step: i64) -> Result<(), BenchError> {
+        self.orders
+            .write_all(format!("{step}\n").as_bytes())
+            .await
+            .map_err(system("cannot move the node's clock"))?;
+        self.answer().await.map(drop)
+    }
+
+    async fn answer(&mut self) -> Result<String, BenchError> {
+        let line = self.answers.next_line().await;
+        line.map_err(system("cannot hear the node"))?
+            .ok_or_else(|| BenchError::Node("it ended".to_owned()))
+    }
+
+    /// Memory that the process holds now, in MiB.
+    pub(super) fn resident_mb(&self) -> Result<f64, BenchError> {
+        self.memory_mb("VmRSS:")
+    }
+
+    /// The most that it ever held.
+    pub(super) fn peak_mb(&self) -> Result<f64, BenchError> {
+        self.memory_mb("VmHWM:")
+    }
+
+    fn memory_mb(&self, name: &str) -> Result<f64, BenchError> {
+        let ended = || BenchError::Node("it ended".to_owned());
+        let process = self.child.id().ok_or_else(ended)?;
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))
+            .map_err(system("cannot read the node's memory"))?;
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .and_then(|rest| rest.split_whitespace().next())
+            .and_then(|kib| kib.parse::<f64>().ok())
+            .ok_or_else(ended)?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Ends it by the end of its standard input.
+    pub(super) async fn stop(mut self) -> Result<(), BenchError> {
+        drop(self.orders);
+        let ended = self
+            .child
+            .wait()
+            .await
+            .map_err(system("cannot end the node"))?;
+        if ended.success() {
+            Ok(())
+        } else {
+            Err(BenchError::Node(format!("it ended with {ended}")))
+        }
+    }
+}
+
+/// What the empty handler reads.
+#[derive(Deserialize)]
+struct Asked {
+    code: String,
+}
+
+/// Parses the same request and answers the same JSON, and does nothing.
+async fn answer_nothing(Json(asked): Json<Asked>) -> Json<serde_json::Value> {
+    Json(json!({
+        "verdict": "accepted",
+        "tries_left": 5,
+        "just_suspended": false,
+        "token_id": asked.code,
+        "activated_at": "2026-11-23T00:00:00Z",
+        "token_age_s": 0,
+        "cool_off_until": null,
+        "releasers": null,
+        "reopens_at": null,
+    }))
+}
+
+/// Is the node, in the process that [`Node::start`] starts.
+///
+/// # Errors
+/// [`BenchError`].
+pub async fn serve_node() -> Result<(), BenchError> {
+    let orders = std::env::var(ORDERS).unwrap_or_default();
+    let orders: Orders = serde_json::from_str(&orders)
+        .map_err(|_| BenchError::Node("only `warifu bench` starts it".to_owned()))?;
+    let clock = clock_at(orders.step);
+    let database = database_at(&orders.database, orders.ca_file);
+    let app = Arc::new(bank::open(&database, Path::new(&orders.folder), clock.clone()).await?);
+    let limits = Limits {
+        requests_max: super::CLIENTS_MAX,
+        ..Limits::default()
+    };
+    let shell = Shell {
+        limits,
+        trusted_proxies: TrustedProxies::default(),
+        https: false,
+        problem_page: Arc::new(cut_short),
+    };
+    let product = web::protected(web::router(app, None), shell);
+    let empty = Router::new().route("/empty", post(answer_nothing));
+    let mut addresses = Vec::new();
+    for router in [product, empty] {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(system("cannot listen"))?;
+        addresses.push(listener.local_addr().map_err(system("cannot listen"))?);
+        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+    }
+    println!("{} {}", addresses[0], addresses[1]);
+    let mut orders = BufReader::new(stdin()).lines();
+    while let Ok(Some(line)) = orders.next_line().await {
+        if let Ok(step) = line.trim().parse() {
+            clock.advance(middle_of(step).since_ms(clock.now()));
+        }
+        println!("moved");
+    }
+    Ok(())
+}

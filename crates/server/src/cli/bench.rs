@@ -1,0 +1,214 @@
+//! `warifu bench`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{DONE, failed};
+use crate::bench::{
+    Bench, BenchError, CLIENTS_MAX, Measured, TOKENS_MAX, database_at, serve_node, write_plots,
+};
+use crate::telemetry::{self, LogConfig, LogFormat};
+
+/// Numbers of clients that `--all` measures.
+const CLIENTS: [usize; 5] = [1, 8, 64, 256, 512];
+/// Numbers of tokens that `--all` measures.
+const TOKENS: [u32; 3] = [1_000, 100_000, 1_000_000];
+
+/// Measure how fast this machine verifies codes, beside an HTTP handler that does nothing
+///
+/// Starts a real server on a made-up bank in a new folder (or an empty PostgreSQL database), drives it over loopback with right
+/// codes only, each durable before it is answered, and prints what it measured. Nothing else should run meanwhile.
+#[derive(Args)]
+pub struct BenchArgs {
+    /// Tokens in the bank
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(TOKENS_MAX)))]
+    tokens: u32,
+    /// Clients that ask at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=i64::try_from(CLIENTS_MAX).unwrap_or(1)))]
+    clients: u16,
+    /// Seconds that the verifications are driven for, and the empty handler as long
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    seconds: u16,
+    /// An empty PostgreSQL database; left out, SQLite in a new folder
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WARIFU_TEST_BENCH_DATABASE",
+        hide_env = true
+    )]
+    database: Option<String>,
+    /// A file with the authorities to trust for PostgreSQL's certificate
+    #[arg(long, value_name = "FILE", requires = "database")]
+    ca_file: Option<PathBuf>,
+    /// Measure many numbers of clients, and on SQLite many numbers of tokens too, and draw plots into the folder of --out
+    #[arg(long, conflicts_with_all = ["tokens", "clients"])]
+    all: bool,
+    /// Folder for results.json and the plots
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Folder that the made-up bank is put into, and removed from at the end; left out, the system's for such things
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Print JSON: one object, or with --all a list of them
+    #[arg(long)]
+    json: bool,
+    /// Be the server under measurement
+    #[arg(long, hide = true)]
+    node: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: BenchArgs) -> u8 {
+    telemetry::start(LogConfig {
+        level: tracing::Level::WARN,
+        format: LogFormat::Text,
+    });
+    if args.node {
+        return match serve_node().await {
+            Ok(()) => DONE,
+            Err(error) => failed(&error.to_string()),
+        };
+    }
+    match measure(&args)
+        .await
+        .and_then(|measured| print(&args, &measured))
+    {
+        Ok(()) => DONE,
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+async fn measure(args: &BenchArgs) -> Result<Vec<Measured>, BenchError> {
+    let duration = Duration::from_secs(args.seconds.into());
+    if !args.all {
+        let mut bench = prepare(args, args.tokens).await?;
+        return Ok(vec![bench.0.measure(args.clients.into(), duration).await?]);
+    }
+    let mut all = Vec::new();
+    // One PostgreSQL database is filled once; an SQLite bank is made anew for each number of tokens.
+    let tokens: &[u32] = if args.database.is_some() {
+        &TOKENS[1..2]
+    } else {
+        &TOKENS
+    };
+    for &tokens in tokens {
+        let mut bench = prepare(args, tokens).await?;
+        let clients: &[usize] = if tokens == 100_000 {
+            &CLIENTS
+        } else {
+            &CLIENTS[2..3]
+        };
+        for &clients in clients {
+            tell(&format!("{clients} clients, {tokens} tokens"));
+            all.push(bench.0.measure(clients, duration).await?);
+        }
+    }
+    Ok(all)
+}
+
+/// The bank, with the folder that goes when it goes.
+async fn prepare(args: &BenchArgs, tokens: u32) -> Result<(Bench, tempfile::TempDir), BenchError> {
+    let parent = args.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = tempfile::Builder::new()
+        .prefix("warifu-bench-")
+        .tempdir_in(&parent)
+        .map_err(|error| BenchError::System {
+            what: "cannot make a folder",
+            error,
+        })?;
+    let database = match &args.database {
+        Some(address) => database_at(address, args.ca_file.clone()),
+        None => database_at(&folder.path().join("bench.db").to_string_lossy(), None),
+    };
+    let bench = Bench::prepare(database, folder.path(), tokens, |made| {
+        if made % 100_000 == 0 || made == tokens {
+            tell(&format!("{made} of {tokens} tokens made"));
+        }
+    })
+    .await?;
+    Ok((bench, folder))
+}
+
+/// Progress, for a person who waits.
+fn tell(progress: &str) {
+    if io::stderr().is_terminal() {
+        eprintln!("{progress}");
+    }
+}
+
+fn print(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
+    let json = if args.all {
+        serde_json::to_string_pretty(measured)
+    } else {
+        serde_json::to_string_pretty(&measured.first())
+    };
+    // Numbers and words are always JSON.
+    let json = json.unwrap_or_default();
+    let written = |error| BenchError::System {
+        what: "cannot write the results",
+        error,
+    };
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder).map_err(written)?;
+        std::fs::write(folder.join("results.json"), format!("{json}\n")).map_err(written)?;
+        draw(measured, folder)?;
+    }
+    let text = if args.json { json } else { table(measured) };
+    writeln!(io::stdout(), "{text}").map_err(written)
+}
+
+/// A plot over the clients and one over the tokens, where there are several of them.
+fn draw(measured: &[Measured], folder: &Path) -> Result<(), BenchError> {
+    let pick = |wanted: &dyn Fn(&Measured) -> bool| -> Vec<Measured> {
+        measured.iter().filter(|one| wanted(one)).cloned().collect()
+    };
+    let series = [
+        ("clients", pick(&|one| one.tokens == TOKENS[1])),
+        ("tokens", pick(&|one| one.clients == CLIENTS[2])),
+    ];
+    for (over, points) in series {
+        if points.len() > 1 {
+            write_plots(&points, over, folder)?;
+        }
+    }
+    Ok(())
+}
+
+fn table(measured: &[Measured]) -> String {
+    let mut lines = vec![format!(
+        "{:>10} {:>9} {:>7} {:>10} {:>10} {:>6} {:>8} {:>8} {:>9} {:>8} {:>8} {:>9}",
+        "database",
+        "tokens",
+        "clients",
+        "verify/s",
+        "empty/s",
+        "ratio",
+        "p50 ms",
+        "p99 ms",
+        "fsync ms",
+        "idle MB",
+        "peak MB",
+        "start ms"
+    )];
+    lines.extend(measured.iter().map(|one| {
+        format!(
+            "{:>10} {:>9} {:>7} {:>10.0} {:>10.0} {:>6.2} {:>8.2} {:>8.2} {:>9.2} {:>8.1} {:>8.1} {:>9.0}",
+            one.database,
+            one.tokens,
+            one.clients,
+            one.verify_per_s,
+            one.empty_handler_per_s,
+            one.ratio,
+            one.p50_ms,
+            one.p99_ms,
+            one.fsync_ms,
+            one.idle_mb,
+            one.peak_mb,
+            one.start_ms
+        )
+    }));
+    lines.join("\n")
+}
