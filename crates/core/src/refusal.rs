@@ -135,6 +135,8 @@ refusals! {
     ScopeMissing = "scope_missing",
     /// The client may not call from this network address.
     NetworkNotAllowed = "network_not_allowed",
+    /// The user is disabled, so no token is issued.
+    UserDisabled = "user_disabled",
     /// The idempotency key is not 1 to 255 visible ASCII characters.
     IdempotencyKeyFormat = "idempotency_key_format",
     /// The idempotency key was used for another request (R21).

@@ -328,6 +328,7 @@ error-internal = We are sorry. A fault in our system stopped this. Please try ag
 error-not-found = The page has moved, or the address is wrong. Please start from the top page. If you do not find it, call the help desk.
 error-service-unavailable = The server cannot be reached or is busy. Check your connection, wait a little, and try again. If it goes on, call the help desk.
 error-scripts-needed = This page needs JavaScript, so that your activation password never leaves the device. Turn it on in your browser and load the page again, or use another browser.
+error-user-disabled = This user is disabled, so no token can be issued.
 error-api-key-refused = The API key is missing, unknown or over. Send the header Authorization: Bearer KEY with a key that is good. Who runs the service can make a new one with warifu api-client rotate.
 error-scope-missing = This API client may not do that. Who runs the service can make a client with the scope that is needed.
 error-network-not-allowed = This API client may not call from this network address. Who runs the service keeps the list of its addresses.

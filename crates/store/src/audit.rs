@@ -6,8 +6,9 @@ use warifu_core::time::UnixMillis;
 use warifu_core::user::Actor;
 
 use crate::limits::EVENTS_MAX;
+use crate::mapping::at_most;
 use crate::rows::RowsSql;
-use crate::{StoreError, Tx, params};
+use crate::{Row, StoreError, Tx, params};
 
 /// An event as it was recorded, in stored words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,18 @@ static INSERT: RowsSql = RowsSql::new(
         "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
     ],
 );
+
+/// Events as they were recorded, found by the rest.
+macro_rules! events_where {
+    ($rest:literal) => {
+        concat!(
+            "SELECT audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id,
+                 address
+             FROM audit WHERE ",
+            $rest
+        )
+    };
+}
 
 impl Tx {
     /// Records an event, in the transaction of the change it tells of (invariant 4).
@@ -91,35 +104,52 @@ impl Tx {
         target_id: &str,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         self.query(
-            "SELECT audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id,
-                 address
-             FROM audit WHERE target_kind = $1 AND target_id = $2
-             ORDER BY at_ms DESC, audit_id DESC LIMIT $3",
+            events_where!(
+                "target_kind = $1 AND target_id = $2 ORDER BY at_ms DESC, audit_id DESC LIMIT $3"
+            ),
             params![target_kind, target_id, EVENTS_MAX],
         )
         .await?
         .iter()
         .rev()
-        .map(|row| {
-            let service_id = match row.opt_text("service_id")? {
-                Some(_) => Some(row.service_id()?),
-                None => None,
-            };
-            Ok(StoredEvent {
-                id: AuditId::from_stored(row.text("audit_id")?),
-                at: row.at("at_ms")?,
-                service_id,
-                actor_kind: row.text("actor_kind")?.to_owned(),
-                actor_id: row.text("actor_id")?.to_owned(),
-                action: row.text("action")?.to_owned(),
-                target_kind: row.text("target_kind")?.to_owned(),
-                target_id: row.text("target_id")?.to_owned(),
-                outcome: row.text("outcome")?.to_owned(),
-                request_id: row.text("request_id")?.to_owned(),
-                address: row.opt_text("address")?.map(str::to_owned),
-            })
-        })
+        .map(event_of)
         .collect()
+    }
+
+    /// Up to `limit` events of a service, or those of one action, that come after the event `after` and happened before `before`, in
+    /// the order of their ids.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn events_of_service_after(
+        &mut self,
+        service_id: &ServiceId,
+        after: &str,
+        before: UnixMillis,
+        action: Option<Action>,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let rows = match action {
+            None => {
+                self.query(
+                    events_where!(
+                        "service_id = $1 AND audit_id > $2 AND at_ms < $3 ORDER BY audit_id LIMIT $4"
+                    ),
+                    params![service_id, after, before, at_most(limit)],
+                )
+                .await?
+            }
+            Some(action) => {
+                self.query(
+                    events_where!(
+                        "service_id = $1 AND audit_id > $2 AND at_ms < $3 AND action = $4 ORDER BY audit_id LIMIT $5"
+                    ),
+                    params![service_id, after, before, action.as_str(), at_most(limit)],
+                )
+                .await?
+            }
+        };
+        rows.iter().map(event_of).collect()
     }
 
     /// When `action` was done to one thing with this outcome the time before the last: of two sign-ins, the earlier one.
@@ -166,6 +196,26 @@ impl Tx {
             .await?
             .map_or(Ok(0), |row| row.number("events"))
     }
+}
+
+fn event_of(row: &Row) -> Result<StoredEvent, StoreError> {
+    let service_id = match row.opt_text("service_id")? {
+        Some(_) => Some(row.service_id()?),
+        None => None,
+    };
+    Ok(StoredEvent {
+        id: AuditId::from_stored(row.text("audit_id")?),
+        at: row.at("at_ms")?,
+        service_id,
+        actor_kind: row.text("actor_kind")?.to_owned(),
+        actor_id: row.text("actor_id")?.to_owned(),
+        action: row.text("action")?.to_owned(),
+        target_kind: row.text("target_kind")?.to_owned(),
+        target_id: row.text("target_id")?.to_owned(),
+        outcome: row.text("outcome")?.to_owned(),
+        request_id: row.text("request_id")?.to_owned(),
+        address: row.opt_text("address")?.map(str::to_owned),
+    })
 }
 
 fn actor(actor: &Actor) -> (&'static str, String) {

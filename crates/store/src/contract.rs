@@ -4,6 +4,7 @@ use warifu_core::contract::Contract;
 use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::time::UnixMillis;
 
+use crate::mapping::at_most;
 use crate::{Row, StoreError, Tx, params};
 
 impl Tx {
@@ -37,6 +38,27 @@ impl Tx {
         .as_ref()
         .map(contract_of)
         .transpose()
+    }
+
+    /// Up to `limit` contracts of a service whose ids come after `after`, in the order of the ids.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn contracts_after(
+        &mut self,
+        service_id: &ServiceId,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Contract>, StoreError> {
+        self.query(
+            "SELECT contract_id, service_id, name FROM contract WHERE service_id = $1 AND contract_id > $2
+             ORDER BY contract_id LIMIT $3",
+            params![service_id, after, at_most(limit)],
+        )
+        .await?
+        .iter()
+        .map(contract_of)
+        .collect()
     }
 
     /// The contract of exactly this name at a service.

@@ -7,6 +7,7 @@ use warifu_core::token::Token;
 use warifu_core::user::{Language, Role, User};
 use warifu_core::verification::Counter;
 
+use crate::mapping::at_most;
 use crate::token::{counter_of, token_of};
 use crate::{Row, StoreError, Tx, params};
 
@@ -27,6 +28,27 @@ macro_rules! user_where {
                  password_hash, confirmation_password_hash
              FROM app_user WHERE ",
             $condition
+        )
+    };
+}
+
+/// Users, each with the token that lives or else the one that was activated last, found by the rest.
+macro_rules! users_with_tokens_where {
+    ($rest:literal) => {
+        concat!(
+            "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
+                 u.disabled, u.reopens_at_ms,
+                 t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.confirmed_at_ms,
+                 t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
+                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
+             FROM app_user u
+             LEFT JOIN token t ON t.token_id = (
+                 SELECT l.token_id FROM token l WHERE l.user_id = u.user_id
+                 ORDER BY CASE WHEN l.revoked_at_ms IS NULL THEN 0 ELSE 1 END, l.activated_at_ms DESC, l.token_id DESC
+                 LIMIT 1)
+             LEFT JOIN counter c ON c.token_id = t.token_id
+             WHERE ",
+            $rest
         )
     };
 }
@@ -130,32 +152,48 @@ impl Tx {
         id: &ContractId,
     ) -> Result<Vec<(User, Option<(Token, Counter)>)>, StoreError> {
         self.query(
-            "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
-                 u.disabled, u.reopens_at_ms,
-                 t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.confirmed_at_ms,
-                 t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
-                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
-             FROM app_user u
-             LEFT JOIN token t ON t.token_id = (
-                 SELECT l.token_id FROM token l WHERE l.user_id = u.user_id
-                 ORDER BY CASE WHEN l.revoked_at_ms IS NULL THEN 0 ELSE 1 END, l.activated_at_ms DESC, l.token_id DESC
-                 LIMIT 1)
-             LEFT JOIN counter c ON c.token_id = t.token_id
-             WHERE u.contract_id = $1
-             ORDER BY u.login_id
-             LIMIT $2",
+            users_with_tokens_where!("u.contract_id = $1 ORDER BY u.login_id LIMIT $2"),
             params![id, users_max()],
         )
         .await?
         .iter()
-        .map(|row| {
-            let token = match row.opt_text("token_id")? {
-                Some(_) => Some((token_of(row)?, counter_of(row)?)),
-                None => None,
-            };
-            Ok((user_of(row)?, token))
-        })
+        .map(with_token_of)
         .collect()
+    }
+
+    /// Up to `limit` users of a service, or of one of its contracts, whose login ids come after `after`, in the order of the login
+    /// ids, each with the token that lives or else the one that was activated last.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn users_of_service_after(
+        &mut self,
+        service_id: &ServiceId,
+        contract_id: Option<&ContractId>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(User, Option<(Token, Counter)>)>, StoreError> {
+        let rows = match contract_id {
+            None => {
+                self.query(
+                    users_with_tokens_where!(
+                        "u.service_id = $1 AND u.login_id > $2 ORDER BY u.login_id LIMIT $3"
+                    ),
+                    params![service_id, after, at_most(limit)],
+                )
+                .await?
+            }
+            Some(contract_id) => {
+                self.query(
+                    users_with_tokens_where!(
+                        "u.service_id = $1 AND u.contract_id = $2 AND u.login_id > $3 ORDER BY u.login_id LIMIT $4"
+                    ),
+                    params![service_id, contract_id, after, at_most(limit)],
+                )
+                .await?
+            }
+        };
+        rows.iter().map(with_token_of).collect()
     }
 
     /// Takes the user for the rest of the transaction: whoever else locks the same user waits until it ends, on every node.
@@ -229,6 +267,15 @@ impl Tx {
             .map(|row| Ok((user_of(&row)?, hashes_of(&row)?)))
             .transpose()
     }
+}
+
+/// A user with a token, out of a row of both.
+fn with_token_of(row: &Row) -> Result<(User, Option<(Token, Counter)>), StoreError> {
+    let token = match row.opt_text("token_id")? {
+        Some(_) => Some((token_of(row)?, counter_of(row)?)),
+        None => None,
+    };
+    Ok((user_of(row)?, token))
 }
 
 fn users_max() -> i64 {

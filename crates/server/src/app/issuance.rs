@@ -5,13 +5,14 @@ use warifu_activation::Binding;
 use warifu_activation::messages::{RegistrationRecord, RegistrationRequest};
 use warifu_core::activation::STARTS_PERIOD_MS;
 use warifu_core::audit::{Action, Origin};
-use warifu_core::id::{IssuanceId, TokenUserId};
+use warifu_core::id::{IssuanceId, TokenUserId, UserId};
 use warifu_core::issuance::{Issuance, IssuanceState, MailAddress, Phase, may_issue};
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
+use warifu_core::service::Service;
 use warifu_core::session::Stage;
 use warifu_core::time::{DAY_MS, MINUTE_MS, UnixMillis};
-use warifu_core::user::Actor;
+use warifu_core::user::{Actor, Language, User};
 use warifu_store::{Draft, MailStatus, Tx};
 
 use super::activation::wire_id;
@@ -67,10 +68,32 @@ impl App {
         let now = self.now();
         session.fresh(now)?;
         let address = MailAddress::parse_twice(mail, mail_again)?;
+        let (draft, response) =
+            self.draft(&session.service, &session.user, &address, request, now)?;
+        not_past_the_code(session)?;
+        let mut tx = self.store.begin().await?;
+        check_may_issue(&mut tx, &session.user.id, now).await?;
+        tx.put_draft(&draft).await?;
+        tx.commit().await?;
+        Ok(Begun { response })
+    }
+
+    /// A draft for a user, and the answer to the blinded activation password. Nothing is stored yet.
+    ///
+    /// # Errors
+    /// [`Refusal::ActivationMessage`].
+    pub(super) fn draft(
+        &self,
+        service: &Service,
+        user: &User,
+        address: &MailAddress,
+        request: &[u8],
+        now: UnixMillis,
+    ) -> Result<(Draft, Vec<u8>), Failure> {
         let request =
             RegistrationRequest::decode(request).map_err(|_| Refusal::ActivationMessage)?;
         let draft = Draft {
-            user_id: session.user.id.clone(),
+            user_id: user.id.clone(),
             issuance_id: IssuanceId::new(now, &mut system_rng()),
             token_user_id: TokenUserId::new(&mut system_rng()),
             mail_address: address.as_str().to_owned(),
@@ -79,15 +102,9 @@ impl App {
         let response = self
             .keys
             .setup()
-            .register(self.binding_of(session, &draft)?, &request)
+            .register(self.binding_of(service, &draft)?, &request)
             .map_err(|_| Failure::fault("a registration was not computed"))?;
-        let mut tx = self.store.begin().await?;
-        self.check_may_issue(&mut tx, session, now).await?;
-        tx.put_draft(&draft).await?;
-        tx.commit().await?;
-        Ok(Begun {
-            response: response.encode(),
-        })
+        Ok((draft, response.encode()))
     }
 
     /// The second half: the record is stored sealed, older issuances of the user are cancelled, the mail is queued.
@@ -105,22 +122,45 @@ impl App {
         let uploaded =
             RegistrationRecord::decode(record).map_err(|_| Refusal::ActivationMessage)?;
         self.keys.ready_for(&session.service.id, now).await?;
+        not_past_the_code(session)?;
         let mut tx = self.store.begin().await?;
-        tx.lock_user(&session.user.id).await?;
-        self.check_may_issue(&mut tx, session, now).await?;
-        let draft = tx
-            .draft(&session.user.id)
-            .await?
-            .ok_or(Refusal::FormExpired)?;
-        let binding = self.binding_of(session, &draft)?;
+        let actor = Actor::user(&session.user);
+        let record = Record::of(session, &actor, now, origin);
+        let asked = Asked {
+            service: &session.service,
+            user: &session.user,
+            language: session.language,
+        };
+        self.issue(&mut tx, &record, &asked, uploaded).await?;
+        tx.commit().await?;
+        self.wake_senders();
+        Ok(())
+    }
+
+    /// Makes the issuance of the user's draft with this record, in the caller's transaction.
+    ///
+    /// # Errors
+    /// As [`App::finish_issuance`].
+    pub(super) async fn issue(
+        &self,
+        tx: &mut Tx,
+        record: &Record<'_>,
+        asked: &Asked<'_>,
+        uploaded: RegistrationRecord,
+    ) -> Result<Issuance, Failure> {
+        let (now, user) = (record.now, asked.user);
+        tx.lock_user(&user.id).await?;
+        check_may_issue(tx, &user.id, now).await?;
+        let draft = tx.draft(&user.id).await?.ok_or(Refusal::FormExpired)?;
+        let binding = self.binding_of(asked.service, &draft)?;
         if uploaded.issuance_id != binding.issuance_id {
             return Err(Refusal::FormExpired.into());
         }
-        let policy = &session.service.policy;
+        let policy = &asked.service.policy;
         let issuance = Issuance {
             id: draft.issuance_id,
-            service_id: session.service.id.clone(),
-            user_id: session.user.id.clone(),
+            service_id: asked.service.id.clone(),
+            user_id: user.id.clone(),
             token_user_id: draft.token_user_id,
             mail_address: draft.mail_address,
             parameters: policy.parameters,
@@ -136,29 +176,17 @@ impl App {
         let sealed = self
             .keys
             .seal(&issuance.service_id, &column, uploaded.record.as_bytes())?;
-
-        let actor = Actor::user(&session.user);
-        let record = Record::of(session, &actor, now, origin);
-        withdraw(&mut tx, session, &record).await?;
+        withdraw(tx, &user.id, record).await?;
         tx.insert_issuance(&issuance, &sealed).await?;
-        tx.remove_draft(&session.user.id).await?;
-        self.tell_of_new_address(&mut tx, session, &issuance.mail_address, now)
+        tx.remove_draft(&user.id).await?;
+        tell_of_new_address(tx, asked, &issuance.mail_address, now).await?;
+        tx.set_mail_address(&user.id, &issuance.mail_address)
             .await?;
-        tx.set_mail_address(&session.user.id, &issuance.mail_address)
-            .await?;
-        tx.set_language(&session.user.id, session.language).await?;
-        queue_token_mail(&mut tx, session, &issuance, now).await?;
-        record
-            .write(
-                &mut tx,
-                Action::Issue,
-                ("issuance", issuance.id.as_str()),
-                "done",
-            )
-            .await?;
-        tx.commit().await?;
-        self.wake_senders();
-        Ok(())
+        tx.set_language(&user.id, asked.language).await?;
+        queue_token_mail(tx, asked, &issuance, now).await?;
+        let target = ("issuance", issuance.id.as_str());
+        record.write(tx, Action::Issue, target, "done").await?;
+        Ok(issuance)
     }
 
     /// Sends the token mail again.
@@ -167,44 +195,15 @@ impl App {
     /// [`Refusal::NoIssuance`] when none waits, [`Refusal::TooManyRequests`] when it went out too often or just now.
     pub async fn resend_mail(&self, session: &Session, origin: &Origin) -> Result<(), Failure> {
         let now = self.now();
-        let mut tx = self.store.begin().await?;
-        tx.lock_user(&session.user.id).await?;
-        let (issuance, _) = tx
-            .latest_issuance(&session.user.id)
-            .await?
-            .ok_or(Refusal::NoIssuance)?;
-        if issuance.phase(now) != Phase::Open {
-            return Err(Refusal::NoIssuance.into());
-        }
-        let mails = tx.mails_of_issuance(&issuance.id).await?;
-        let newest = mails
-            .iter()
-            .map(|mail| mail.created_at)
-            .max()
-            .unwrap_or(UnixMillis(0));
-        if mails.len() >= MAILS_PER_ISSUANCE_MAX {
-            return Err(Refusal::TooManyRequests {
-                open_at: issuance.expires_at,
-            }
-            .into());
-        }
-        if now < newest.plus_ms(MAIL_AGAIN_AFTER_MS) {
-            return Err(Refusal::TooManyRequests {
-                open_at: newest.plus_ms(MAIL_AGAIN_AFTER_MS),
-            }
-            .into());
-        }
         let actor = Actor::user(&session.user);
         let record = Record::of(session, &actor, now, origin);
-        queue_token_mail(&mut tx, session, &issuance, now).await?;
-        record
-            .write(
-                &mut tx,
-                Action::ResendMail,
-                ("issuance", issuance.id.as_str()),
-                "done",
-            )
-            .await?;
+        let asked = Asked {
+            service: &session.service,
+            user: &session.user,
+            language: session.language,
+        };
+        let mut tx = self.store.begin().await?;
+        resend(&mut tx, &record, &asked).await?;
         tx.commit().await?;
         self.wake_senders();
         Ok(())
@@ -220,7 +219,7 @@ impl App {
         let record = Record::of(session, &actor, now, origin);
         let mut tx = self.store.begin().await?;
         tx.lock_user(&session.user.id).await?;
-        withdraw(&mut tx, session, &record).await?;
+        withdraw(&mut tx, &session.user.id, &record).await?;
         Ok(tx.commit().await?)
     }
 
@@ -258,31 +257,9 @@ impl App {
         })
     }
 
-    async fn check_may_issue(
-        &self,
-        tx: &mut Tx,
-        session: &Session,
-        now: UnixMillis,
-    ) -> Result<(), Failure> {
-        if session.stage != Stage::Password {
-            return Err(Refusal::TokenAlreadyInUse.into());
-        }
-        let user = tx.user(&session.user.id).await?.ok_or(Refusal::NotFound)?;
-        let token = tx.latest_token(&user.id).await?;
-        may_issue(&user, token.as_ref().map(|stored| &stored.token), now)?;
-        let since = now.plus_ms(-ISSUANCES_PERIOD_MS);
-        match tx.issuances_since(&user.id, since).await? {
-            (ISSUANCES_PER_USER_DAY_MAX.., Some(oldest)) => Err(Refusal::TooManyRequests {
-                open_at: oldest.plus_ms(ISSUANCES_PERIOD_MS),
-            }
-            .into()),
-            _ => Ok(()),
-        }
-    }
-
     /// What the handshake is bound to. Apps know an issuance by a name that says nothing about it.
-    fn binding_of(&self, session: &Session, draft: &Draft) -> Result<Binding, Failure> {
-        let service_id = wire_id(session.service.id.as_str())?;
+    fn binding_of(&self, service: &Service, draft: &Draft) -> Result<Binding, Failure> {
+        let service_id = wire_id(service.id.as_str())?;
         let token_user_id = wire_id(draft.token_user_id.as_str())?;
         let issuance_id = self.keys.setup().public_issuance_id(
             &service_id,
@@ -293,61 +270,136 @@ impl App {
             service_id,
             token_user_id,
             issuance_id,
-            parameters: session.service.policy.parameters,
+            parameters: service.policy.parameters,
         })
-    }
-
-    /// A change of address is told to the old and the new one (PRODUCT.md §6).
-    async fn tell_of_new_address(
-        &self,
-        tx: &mut Tx,
-        session: &Session,
-        new: &str,
-        now: UnixMillis,
-    ) -> Result<(), Failure> {
-        let Some(old) = session
-            .user
-            .mail_address
-            .as_deref()
-            .filter(|old| *old != new)
-        else {
-            return Ok(());
-        };
-        let facts = Facts {
-            at_ms: now.0,
-            ..Facts::default()
-        };
-        for address in [old, new] {
-            let to = (address, session.language);
-            enqueue(
-                tx,
-                Notice::AddressChanged,
-                &session.user,
-                to,
-                None,
-                &facts,
-                now,
-            )
-            .await?;
-        }
-        Ok(())
     }
 }
 
-/// Cancels what the user was issued and has not activated.
-async fn withdraw(tx: &mut Tx, session: &Session, record: &Record<'_>) -> Result<(), Failure> {
-    for cancelled in tx.cancel_issuances(&session.user.id).await? {
+/// For whom an issuance is made.
+pub(super) struct Asked<'a> {
+    /// The service.
+    pub(super) service: &'a Service,
+    /// The user.
+    pub(super) user: &'a User,
+    /// The language of the user's mails from now on.
+    pub(super) language: Language,
+}
+
+/// After a right code there is a token already.
+fn not_past_the_code(session: &Session) -> Result<(), Refusal> {
+    if session.stage == Stage::Password {
+        Ok(())
+    } else {
+        Err(Refusal::TokenAlreadyInUse)
+    }
+}
+
+/// Whether the user may be issued a token now.
+///
+/// # Errors
+/// See [`may_issue`]; [`Refusal::TooManyRequests`] after [`ISSUANCES_PER_USER_DAY_MAX`] in a day.
+pub(super) async fn check_may_issue(
+    tx: &mut Tx,
+    user_id: &UserId,
+    now: UnixMillis,
+) -> Result<(), Failure> {
+    let user = tx.user(user_id).await?.ok_or(Refusal::NotFound)?;
+    let token = tx.latest_token(&user.id).await?;
+    may_issue(&user, token.as_ref().map(|stored| &stored.token), now)?;
+    let since = now.plus_ms(-ISSUANCES_PERIOD_MS);
+    match tx.issuances_since(&user.id, since).await? {
+        (ISSUANCES_PER_USER_DAY_MAX.., Some(oldest)) => Err(Refusal::TooManyRequests {
+            open_at: oldest.plus_ms(ISSUANCES_PERIOD_MS),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Sends the token mail again, in the caller's transaction.
+///
+/// # Errors
+/// As [`App::resend_mail`].
+pub(super) async fn resend(
+    tx: &mut Tx,
+    record: &Record<'_>,
+    asked: &Asked<'_>,
+) -> Result<Issuance, Failure> {
+    let now = record.now;
+    tx.lock_user(&asked.user.id).await?;
+    let (issuance, _) = tx
+        .latest_issuance(&asked.user.id)
+        .await?
+        .ok_or(Refusal::NoIssuance)?;
+    if issuance.phase(now) != Phase::Open {
+        return Err(Refusal::NoIssuance.into());
+    }
+    let mails = tx.mails_of_issuance(&issuance.id).await?;
+    let newest = mails
+        .iter()
+        .map(|mail| mail.created_at)
+        .max()
+        .unwrap_or(UnixMillis(0));
+    if mails.len() >= MAILS_PER_ISSUANCE_MAX {
+        return Err(Refusal::TooManyRequests {
+            open_at: issuance.expires_at,
+        }
+        .into());
+    }
+    if now < newest.plus_ms(MAIL_AGAIN_AFTER_MS) {
+        return Err(Refusal::TooManyRequests {
+            open_at: newest.plus_ms(MAIL_AGAIN_AFTER_MS),
+        }
+        .into());
+    }
+    queue_token_mail(tx, asked, &issuance, now).await?;
+    let target = ("issuance", issuance.id.as_str());
+    record.write(tx, Action::ResendMail, target, "done").await?;
+    Ok(issuance)
+}
+
+/// Cancels what the user was issued and has not activated; gives how many there were.
+pub(super) async fn withdraw(
+    tx: &mut Tx,
+    user_id: &UserId,
+    record: &Record<'_>,
+) -> Result<usize, Failure> {
+    let withdrawn = tx.cancel_issuances(user_id).await?;
+    for cancelled in &withdrawn {
         let target = ("issuance", cancelled.as_str());
         record
             .write(tx, Action::CancelIssuance, target, "done")
             .await?;
+    }
+    Ok(withdrawn.len())
+}
+
+/// A change of address is told to the old and the new one (PRODUCT.md §6).
+async fn tell_of_new_address(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    new: &str,
+    now: UnixMillis,
+) -> Result<(), Failure> {
+    let before = asked.user.mail_address.as_deref();
+    let Some(old) = before.filter(|old| *old != new) else {
+        return Ok(());
+    };
+    let facts = Facts {
+        at_ms: now.0,
+        ..Facts::default()
+    };
+    for address in [old, new] {
+        let to = (address, asked.language);
+        let notice = Notice::AddressChanged;
+        enqueue(tx, notice, asked.user, to, None, &facts, now).await?;
     }
     Ok(())
 }
 
 async fn queue_token_mail(
     tx: &mut Tx,
-    session: &Session,
+    asked: &Asked<'_>,
     issuance: &Issuance,
     now: UnixMillis,
 ) -> Result<(), Failure> {
@@ -355,15 +407,7 @@ async fn queue_token_mail(
         at_ms: now.0,
         ..Facts::default()
     };
-    let to = (issuance.mail_address.as_str(), session.language);
-    enqueue(
-        tx,
-        Notice::TokenIssued,
-        &session.user,
-        to,
-        Some(&issuance.id),
-        &facts,
-        now,
-    )
-    .await
+    let to = (issuance.mail_address.as_str(), asked.language);
+    let (notice, id) = (Notice::TokenIssued, Some(&issuance.id));
+    enqueue(tx, notice, asked.user, to, id, &facts, now).await
 }

@@ -7,6 +7,7 @@ use warifu_core::id::UserId;
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
 use warifu_core::revocation::{reopens_at, revoke};
+use warifu_core::service::Service;
 use warifu_core::suspension::release;
 use warifu_core::throttle::FREE_PER_USER;
 use warifu_core::time::UnixMillis;
@@ -64,6 +65,14 @@ pub struct Outcome {
     pub user: Option<User>,
     /// Done, with the time from when the user may sign in again; or why not.
     pub result: Result<Option<UnixMillis>, Refusal>,
+}
+
+/// A task that was done for one user.
+pub(super) struct Done {
+    /// The token as it is now.
+    pub(super) token: Token,
+    /// After a revocation: from when the user may sign in and ask for a token again.
+    pub(super) reopens_at: Option<UnixMillis>,
 }
 
 impl App {
@@ -212,49 +221,17 @@ impl App {
                     result: Err(Refusal::NotFound),
                 });
             };
-            let found = tx
-                .live_token(target)
+            let Some(done) = self
+                .act(&mut tx, &record, &session.service, task, &user)
                 .await?
-                .map(|stored| (stored.token, stored.counter));
-            let decided = match task {
-                Task::Release => release(actor, &user, found.clone(), &session.service.policy),
-                Task::Revoke => revoke(actor, &user, found.clone(), now),
+            else {
+                continue;
             };
-            match (decided, found) {
-                (Ok((token, counter)), Some((_, before))) => {
-                    if !tx.swap_counter(&token.id, before.version, &counter).await? {
-                        continue;
-                    }
-                    tx.set_token_state(&token.id, &token.state).await?;
-                    let reopens_at = self.afterwards(&mut tx, session, task, &user, now).await?;
-                    record
-                        .write(&mut tx, task.action(), ("token", token.id.as_str()), "done")
-                        .await?;
-                    tx.commit().await?;
-                    return Ok(Outcome {
-                        user: Some(user),
-                        result: Ok(reopens_at),
-                    });
-                }
-                (Err(refusal), _) => {
-                    record
-                        .write(
-                            &mut tx,
-                            task.action(),
-                            ("user", user.id.as_str()),
-                            refusal.code(),
-                        )
-                        .await?;
-                    tx.commit().await?;
-                    return Ok(Outcome {
-                        user: Some(user),
-                        result: Err(refusal),
-                    });
-                }
-                (Ok(_), None) => {
-                    return Err(Failure::fault("a token was changed that is not there"));
-                }
-            }
+            tx.commit().await?;
+            return Ok(Outcome {
+                user: Some(user),
+                result: done.map(|done| done.reopens_at),
+            });
         }
         Ok(Outcome {
             user: None,
@@ -262,11 +239,56 @@ impl App {
         })
     }
 
+    /// Does `task` for one user in the caller's transaction, with all that follows from it, in the name of the record's actor;
+    /// a refusal is recorded too. `None` when another write came between: then nothing of the transaction may be committed.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub(super) async fn act(
+        &self,
+        tx: &mut Tx,
+        record: &Record<'_>,
+        service: &Service,
+        task: Task,
+        user: &User,
+    ) -> Result<Option<Result<Done, Refusal>>, Failure> {
+        let now = record.now;
+        let found = tx
+            .live_token(&user.id)
+            .await?
+            .map(|stored| (stored.token, stored.counter));
+        let before = found.as_ref().map(|(_, counter)| counter.version);
+        let decided = match task {
+            Task::Release => release(record.actor, user, found, &service.policy),
+            Task::Revoke => revoke(record.actor, user, found, now),
+        };
+        let (token, counter) = match decided {
+            Ok(changed) => changed,
+            Err(refusal) => {
+                let target = ("user", user.id.as_str());
+                record
+                    .write(tx, task.action(), target, refusal.code())
+                    .await?;
+                return Ok(Some(Err(refusal)));
+            }
+        };
+        let before = before.ok_or(Failure::fault("a token was changed that is not there"))?;
+        if !tx.swap_counter(&token.id, before, &counter).await? {
+            return Ok(None);
+        }
+        tx.set_token_state(&token.id, &token.state).await?;
+        let reopens_at = self.afterwards(tx, service, task, user, now).await?;
+        record
+            .write(tx, task.action(), ("token", token.id.as_str()), "done")
+            .await?;
+        Ok(Some(Ok(Done { token, reopens_at })))
+    }
+
     /// What follows from a release or revocation, in its transaction.
     async fn afterwards(
         &self,
         tx: &mut Tx,
-        session: &Session,
+        service: &Service,
         task: Task,
         user: &User,
         now: UnixMillis,
@@ -282,11 +304,7 @@ impl App {
                 Ok(None)
             }
             Task::Revoke => {
-                let open_at = reopens_at(
-                    now,
-                    &session.service.policy.reissue,
-                    &time_zone(&session.service)?,
-                );
+                let open_at = reopens_at(now, &service.policy.reissue, &time_zone(service)?);
                 facts.reopens_at_ms = Some(open_at.0);
                 tx.set_reopens_at(&user.id, Some(open_at)).await?;
                 tx.remove_sessions_of(&user.id).await?;

@@ -1,6 +1,10 @@
 //! What relying systems read and do (J10), beside the verification: services, contracts, users, tokens, events; releases,
 //! revocations. Every answer is within the caller's limits: what is not, is not found (R41).
 
+mod acting;
+pub mod answers;
+mod reading;
+
 use jiff::Timestamp;
 use warifu_core::id::ServiceId;
 use warifu_core::refusal::Refusal;
@@ -8,6 +12,9 @@ use warifu_core::service::Service;
 use warifu_core::time::UnixMillis;
 use warifu_core::user::User;
 use warifu_store::Tx;
+
+pub use acting::ApiWrite;
+pub use reading::{EVENTS_SETTLE_MS, PAGE_DEFAULT, PAGE_MAX, Page};
 
 use super::Failure;
 use super::api_clients::ApiCaller;

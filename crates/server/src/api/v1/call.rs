@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 use warifu_core::audit::Origin;
-use warifu_core::id::ServiceId;
+use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::refusal::Refusal;
 use warifu_core::relying::Scope;
 
@@ -60,6 +61,45 @@ impl FromRequestParts<Arc<App>> for Call {
     }
 }
 
+/// How the document tells of a path to a service.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(
+    dead_code,
+    reason = "the document is made of it; the path is read by the extractors below"
+)]
+pub(super) struct ServicePath {
+    /// The service.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$", example = "demo-bank")]
+    service_id: String,
+}
+
+/// How the document tells of a path to a contract.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "as above")]
+pub(super) struct ContractPath {
+    /// The service.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$", example = "demo-bank")]
+    service_id: String,
+    /// The contract.
+    #[param(pattern = "^[0-9a-z]{1,26}$")]
+    contract_id: String,
+}
+
+/// How the document tells of a path to a user.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "as above")]
+pub(super) struct UserPath {
+    /// The service.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$", example = "demo-bank")]
+    service_id: String,
+    /// What the user signs in with.
+    #[param(pattern = "^[A-Za-z0-9._@-]{1,64}$", example = "tanaka")]
+    login_id: String,
+}
+
 fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found")
 }
@@ -86,6 +126,29 @@ impl FromRequestParts<Arc<App>> for OfService {
     }
 }
 
+/// `/services/{service_id}/contracts/{contract_id}…`
+pub(super) struct OfContract {
+    pub(super) service_id: ServiceId,
+    pub(super) contract_id: ContractId,
+}
+
+impl FromRequestParts<Arc<App>> for OfContract {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Path((service, contract)) = Path::<(String, String)>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| not_found())?;
+        if !contract.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(not_found());
+        }
+        Ok(Self {
+            service_id: service_id(&service)?,
+            contract_id: ContractId::from_stored(contract),
+        })
+    }
+}
+
 /// `/services/{service_id}/users/{login_id}…`
 pub(super) struct OfUser {
     pub(super) service_id: ServiceId,
@@ -96,9 +159,15 @@ impl FromRequestParts<Arc<App>> for OfUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let Path((service, login_id)) = Path::<(String, String)>::from_request_parts(parts, app)
+        // What follows the user, such as an issuance, is read by whoever wants it.
+        let path = RawPathParams::from_request_parts(parts, app)
             .await
             .map_err(|_| not_found())?;
+        let part = |wanted: &str| {
+            let found = path.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, text)| text.to_owned()).ok_or_else(not_found)
+        };
+        let (service, login_id) = (part("service_id")?, part("login_id")?);
         if login_id.len() > LOGIN_ID_MAX || login_id.chars().any(char::is_control) {
             return Err(not_found());
         }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use warifu_core::relying::Scope;
 use zeroize::Zeroizing;
 
-use super::call::{Call, OfUser, Write};
+use super::call::{Call, OfUser, UserPath, Write};
 use crate::api::problem::Problem;
 use crate::app::verification::{ApiVerification, Verification};
 
@@ -29,10 +29,7 @@ pub(super) struct VerifyRequest {
     path = "/services/{service_id}/users/{login_id}/verify",
     operation_id = "verify",
     tag = "Verification",
-    params(
-        ("service_id" = String, Path, description = "The service", pattern = "^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$"),
-        ("login_id" = String, Path, description = "What the user signs in with", min_length = 1, max_length = 64),
-    ),
+    params(UserPath),
     request_body = VerifyRequest,
     responses((status = 200, description = "What came of the code", body = Verification)),
     security(("key" = ["verify"])),
