@@ -221,6 +221,7 @@ impl App {
                     result: Err(Refusal::NotFound),
                 });
             };
+            tx.lock_user(&user.id).await?;
             let Some(done) = self
                 .act(&mut tx, &record, &session.service, task, &user)
                 .await?
@@ -240,7 +241,7 @@ impl App {
     }
 
     /// Does `task` for one user in the caller's transaction, with all that follows from it, in the name of the record's actor;
-    /// a refusal is recorded too. `None` when another write came between: then nothing of the transaction may be committed.
+    /// a refusal is recorded too. The caller has locked the user. `None` when another write came between: then nothing of the transaction may be committed.
     ///
     /// # Errors
     /// [`Failure::Store`].

@@ -13,6 +13,9 @@ mod phone;
 mod receiver;
 
 mod activation;
+mod api_acts;
+mod api_clients;
+mod api_limits;
 mod api_verify;
 mod audit;
 mod crashes;

@@ -16,6 +16,7 @@ use crate::app::relying::answers::{
     UserAnswer, UsersAnswer,
 };
 use crate::app::relying::{PAGE_DEFAULT, PAGE_MAX, Page};
+use crate::app::sign_in::LOGIN_ID_MAX;
 
 /// Which part of a long list.
 #[derive(Deserialize, IntoParams)]
@@ -46,7 +47,7 @@ pub(super) struct Paging {
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsAsked {
     /// Begin after this event: the `next` of the page before.
-    #[param(pattern = "^[0-9a-z]{1,26}$", required = false, nullable = false)]
+    #[param(pattern = "^[0-9A-Za-z]{1,64}$", required = false, nullable = false)]
     after: Option<String>,
     /// So many at most.
     #[param(
@@ -74,11 +75,13 @@ impl Call {
         limit: Option<u32>,
         fits: fn(u8) -> bool,
     ) -> Result<Page<'a>, Problem> {
-        let after = after.unwrap_or_default();
         let limit = limit.unwrap_or(PAGE_DEFAULT);
-        if after.len() > 64 || !after.bytes().all(fits) || !(1..=PAGE_MAX).contains(&limit) {
+        let named =
+            after.is_none_or(|id| (1..=LOGIN_ID_MAX).contains(&id.len()) && id.bytes().all(fits));
+        if !named || !(1..=PAGE_MAX).contains(&limit) {
             return Err(self.query_problem());
         }
+        let after = after.unwrap_or_default();
         Ok(Page { after, limit })
     }
 

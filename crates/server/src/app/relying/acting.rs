@@ -2,6 +2,7 @@
 //! client, with the answer kept under its idempotency key.
 
 use data_encoding::BASE64URL_NOPAD;
+use serde::de::DeserializeOwned;
 use warifu_activation::messages::RegistrationRecord;
 use warifu_core::audit::Origin;
 use warifu_core::id::ServiceId;
@@ -46,10 +47,10 @@ impl App {
         for _ in 0..RACES_MAX {
             let now = self.now();
             let mut tx = self.store.begin().await?;
-            if let Some(before) = known_answer(&mut tx, asked.caller, asked.idempotency).await? {
-                return Ok(before);
-            }
-            let (service, user) = asked.subject(&mut tx).await?;
+            let (service, user) = match asked.taken(&mut tx).await? {
+                Taken::Known(before) => return Ok(before),
+                Taken::New(service, user) => (service, user),
+            };
             let actor = asked.caller.actor();
             let record = self.record(&asked, &service, &actor);
             let done = match self.act(&mut tx, &record, &service, task, &user).await? {
@@ -98,10 +99,10 @@ impl App {
         };
         for _ in 0..RACES_MAX {
             let mut tx = self.store.begin().await?;
-            if let Some(before) = known_answer(&mut tx, asked.caller, asked.idempotency).await? {
-                return Ok(before);
-            }
-            let (_, user) = asked.subject(&mut tx).await?;
+            let user = match asked.taken(&mut tx).await? {
+                Taken::Known(before) => return Ok(before),
+                Taken::New(_, user) => user,
+            };
             not_disabled(&user)?;
             check_may_issue(&mut tx, &user.id, now).await?;
             tx.put_draft(&draft).await?;
@@ -125,16 +126,16 @@ impl App {
         uploaded: &[u8],
     ) -> Result<Issued, Failure> {
         let now = self.now();
+        let (service, _) = asked.subject(&mut self.store.read().await?).await?;
         let uploaded =
             RegistrationRecord::decode(uploaded).map_err(|_| Refusal::ActivationMessage)?;
-        let (service, _) = asked.subject(&mut self.store.read().await?).await?;
         self.keys.ready_for(&service.id, now).await?;
         for _ in 0..RACES_MAX {
             let mut tx = self.store.begin().await?;
-            if let Some(before) = known_answer(&mut tx, asked.caller, asked.idempotency).await? {
-                return Ok(before);
-            }
-            let (service, user) = asked.subject(&mut tx).await?;
+            let (service, user) = match asked.taken(&mut tx).await? {
+                Taken::Known(before) => return Ok(before),
+                Taken::New(service, user) => (service, user),
+            };
             not_disabled(&user)?;
             let draft = tx.draft(&user.id).await?;
             if draft.is_none_or(|draft| draft.issuance_id.as_str() != issuance_id) {
@@ -164,10 +165,10 @@ impl App {
         for _ in 0..RACES_MAX {
             let now = self.now();
             let mut tx = self.store.begin().await?;
-            if let Some(before) = known_answer(&mut tx, asked.caller, asked.idempotency).await? {
-                return Ok(before);
-            }
-            let (service, user) = asked.subject(&mut tx).await?;
+            let (service, user) = match asked.taken(&mut tx).await? {
+                Taken::Known(before) => return Ok(before),
+                Taken::New(service, user) => (service, user),
+            };
             let actor = asked.caller.actor();
             let record = self.record(&asked, &service, &actor);
             let issuance = resend(&mut tx, &record, &of(&service, &user)).await?;
@@ -192,13 +193,12 @@ impl App {
         for _ in 0..RACES_MAX {
             let now = self.now();
             let mut tx = self.store.begin().await?;
-            if let Some(before) = known_answer(&mut tx, asked.caller, asked.idempotency).await? {
-                return Ok(before);
-            }
-            let (service, user) = asked.subject(&mut tx).await?;
+            let (service, user) = match asked.taken(&mut tx).await? {
+                Taken::Known(before) => return Ok(before),
+                Taken::New(service, user) => (service, user),
+            };
             let actor = asked.caller.actor();
             let record = self.record(&asked, &service, &actor);
-            tx.lock_user(&user.id).await?;
             tx.remove_draft(&user.id).await?;
             let answer = CancelledAnswer {
                 cancelled: withdraw(&mut tx, &user.id, &record).await?,
@@ -226,7 +226,28 @@ impl App {
     }
 }
 
+/// What a write finds when it has its user.
+enum Taken<T> {
+    /// It was done before, with this answer.
+    Known(T),
+    /// It is new.
+    New(Service, User),
+}
+
 impl ApiWrite<'_> {
+    /// Takes the user for the rest of the transaction, and only then looks for the answer to the same request: of two that
+    /// come at once, the second waits here and finds what the first one left.
+    async fn taken<T: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Taken<T>, Failure> {
+        let (service, user) = self.subject(tx).await?;
+        tx.lock_user(&user.id).await?;
+        if let Some(before) = known_answer(tx, self.caller, self.idempotency).await? {
+            return Ok(Taken::Known(before));
+        }
+        // Read again: the first reading was before the wait.
+        let user = tx.user(&user.id).await?.ok_or(Refusal::NotFound)?;
+        Ok(Taken::New(service, user))
+    }
+
     async fn subject(&self, tx: &mut Tx) -> Result<(Service, User), Failure> {
         subject(tx, self.caller, self.service_id, self.login_id).await
     }
