@@ -10,8 +10,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use warifu_core::user::Language;
+use warifu_server::api::problem::placeholders;
 use warifu_server::portal::pages::error_codes;
-use warifu_server::text::{Text, Value};
+use warifu_server::text::Text;
 
 const HEAD: &str = "\
 # Refusals and faults
@@ -23,24 +24,6 @@ the catalogue (`crates/server/locales`), and a test holds it to that.
 | code | Japanese | English |
 |---|---|---|
 ";
-
-/// Words that stand for what is filled in, in the table only.
-fn placeholders() -> Vec<(&'static str, Value)> {
-    let word = |name: &'static str, text: &'static str| (name, Value::from(text));
-    vec![
-        word("seconds", "N"),
-        word("opens", "TIME"),
-        word("who", "master_or_administrator"),
-        word("min", "MIN"),
-        word("max", "MAX"),
-        word("digits", "N"),
-        word("tries_left", "N"),
-        word("run", "N"),
-        word("support", "NUMBER"),
-        word("line", "N"),
-        word("column", "N"),
-    ]
-}
 
 fn table() -> String {
     let mut table = HEAD.to_owned();

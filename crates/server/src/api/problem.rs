@@ -175,22 +175,40 @@ fn sentence(text: Text, code: &'static str, facts: &[(&'static str, Fact)]) -> S
             Fact::Text(text) => (*name, Value::from(text.clone())),
         })
         .collect();
-    let id = match code {
-        "not_found" => "api-error-not-found",
-        "no_token" => "api-error-no-token",
-        "not_suspended" => "api-error-not-suspended",
-        "release_only_revocation" => "api-error-release-only-revocation",
-        "raced" => "api-error-raced",
-        "form_expired" => "api-error-form-expired",
-        "no_issuance" => "api-error-no-issuance",
-        "code_format" => {
-            return text
-                .t_args("api-error-code-format", &arguments)
-                .into_owned();
-        }
-        _ => return text.error(code, &arguments).into_owned(),
+    let said = match code {
+        "not_found" => text.t("api-error-not-found"),
+        "no_token" => text.t("api-error-no-token"),
+        "not_suspended" => text.t("api-error-not-suspended"),
+        "release_only_revocation" => text.t("api-error-release-only-revocation"),
+        "raced" => text.t("api-error-raced"),
+        "form_expired" => text.t("api-error-form-expired"),
+        "no_issuance" => text.t("api-error-no-issuance"),
+        "code_format" => text.t_args("api-error-code-format", &arguments),
+        _ => text.error(code, &arguments),
     };
-    text.t(id).into_owned()
+    said.into_owned()
+}
+
+/// Words that stand for what a sentence says of a case, for tables of all sentences.
+#[must_use]
+pub fn placeholders() -> Vec<(&'static str, Value)> {
+    let words = [
+        ("seconds", "N"),
+        ("opens", "TIME"),
+        ("who", "master_or_administrator"),
+        ("min", "MIN"),
+        ("max", "MAX"),
+        ("digits", "N"),
+        ("tries_left", "N"),
+        ("run", "N"),
+        ("support", "NUMBER"),
+        ("line", "N"),
+        ("column", "N"),
+    ];
+    words
+        .into_iter()
+        .map(|(name, word)| (name, Value::from(word)))
+        .collect()
 }
 
 /// The language of a program's user: the one asked for, or else `otherwise`.

@@ -3,6 +3,7 @@
 
 mod acting;
 mod call;
+mod docs;
 mod document;
 mod gate;
 mod reading;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Html;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::OpenApi;
@@ -27,8 +29,10 @@ pub const BASE: &str = "/api/v1";
 /// All of the API.
 pub fn routes(app: &Arc<App>) -> Router {
     let (router, document) = operations(app);
+    let page: Arc<str> = docs::page(&document).into();
     let document = Arc::new(document);
     let router = router
+        .route("/docs", get(async move || Html(page.as_ref().to_owned())))
         .route(
             "/openapi.json",
             get({

@@ -15,6 +15,7 @@ mod receiver;
 mod activation;
 mod api_acts;
 mod api_clients;
+mod api_examples;
 mod api_limits;
 mod api_verify;
 mod audit;
