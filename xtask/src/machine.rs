@@ -83,6 +83,15 @@ pub(crate) fn dpkg_has(package: &str) -> bool {
         .is_ok_and(|answer| answer.stdout.ends_with(b"install ok installed"))
 }
 
+/// True when the Python on `PATH` makes environments by itself, as all but Debian's does.
+pub(crate) fn python_makes_environments() -> bool {
+    Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 /// Installs those of the packages that are not here.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! Nothing of the product lives here, and the product never depends on it. What a task needs from the machine it
 //! installs or names; it never goes on without it.
 
+mod api;
 mod deny;
 mod machine;
 mod postgres;

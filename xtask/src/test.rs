@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::Usage;
+use crate::api;
 use crate::machine::{self, Package, cargo, command, dpkg_has, root, which};
 use crate::postgres::{self, Cluster};
 use crate::wasm;
@@ -16,7 +17,7 @@ const HELP: &str = "\
 cargo xtask test [--only STAGE].. [--no-install] [--list]
 
 Runs every test, stage by stage, and stops at the first failure. Debian packages that are missing are installed with
-apt-get (as root, or through sudo); the browser tests' packages with npm.
+apt-get (as root, or through sudo); the browser tests' packages with npm, Schemathesis with pip.
 
   --only STAGE   run this stage alone; may be given more than once
   --no-install   install nothing: a missing package is a failure
@@ -61,8 +62,14 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         what: "unit, property and integration tests, on SQLite and PostgreSQL",
-        packages: &[&POSTGRESQL],
+        packages: &[&POSTGRESQL, &PYTHON, &CURL],
         run: workspace,
+    },
+    Stage {
+        name: "api",
+        what: "Schemathesis finds nothing in the API of a running demo",
+        packages: &[&PYTHON, &PYTHON_VENV],
+        run: api::run,
     },
     Stage {
         name: "oathtool",
@@ -100,6 +107,13 @@ const STAGES: &[Stage] = &[
 ];
 
 const POSTGRESQL: Package = everywhere("postgresql", || postgres::programs().is_some());
+/// The tests run the client of examples/python with it.
+const PYTHON: Package = everywhere("python3", || which("python3").is_some());
+const PYTHON_VENV: Package = everywhere("python3-venv", || {
+    dpkg_has("python3-venv") || machine::python_makes_environments()
+});
+/// The tests run the commands of docs/api.md with it.
+const CURL: Package = everywhere("curl", || which("curl").is_some());
 const OATHTOOL: Package = everywhere("oathtool", || which("oathtool").is_some());
 const NODE: Package = everywhere("nodejs", || which("node").is_some());
 const NPM: Package = everywhere("npm", || which("npm").is_some());
