@@ -251,9 +251,7 @@ fn client_of(row: &Row) -> Result<Client, StoreError> {
         id: ClientId::from_stored(row.text("client_id")?),
         name: row.text("name")?.to_owned(),
         service_id,
-        contract_id: row
-            .opt_text("contract_id")?
-            .map(|id| ContractId::from_stored(id)),
+        contract_id: row.opt_text("contract_id")?.map(ContractId::from_stored),
         scopes: row.word("scopes", |words| Scopes::parse(words).ok())?,
         networks: row.text("networks")?.to_owned(),
         requests_per_s: row.number("requests_per_s")?,

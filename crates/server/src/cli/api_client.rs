@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 use serde_json::{Value, json};
-use warifu_core::id::ServiceId;
+use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::relying::{KEY_OVERLAP_MS, Scopes, key_is_good};
 use warifu_core::time::UnixMillis;
 
@@ -265,7 +265,7 @@ fn list(clients: &[ListedClient], now: UnixMillis) -> (Value, String) {
     for ListedClient { client, keys } in clients {
         let limit = |id: Option<&str>| id.unwrap_or("all").to_owned();
         let service = client.service_id.as_ref().map(ServiceId::as_str);
-        let contract = client.contract_id.as_ref().map(|id| id.as_str());
+        let contract = client.contract_id.as_ref().map(ContractId::as_str);
         let _ = writeln!(
             text,
             "{}{}\n  scopes {}\n  service {}, contract {}, networks {}, requests a second {}",

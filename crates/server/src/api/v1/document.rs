@@ -10,6 +10,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required};
 
+use warifu_core::audit::Action;
+
 use crate::api::problem::{Document, MEDIA_TYPE};
 
 /// What stands above the operations.
@@ -110,6 +112,13 @@ pub(super) fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         if let Some(operation) = &mut item.get {
             add(operation, &ALWAYS);
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "action"
+                {
+                    parameter.schema = Some(actions().into());
+                }
+            }
             if operation.parameters.iter().flatten().any(in_query) {
                 add(operation, &OF_QUERIES);
             }
@@ -132,6 +141,14 @@ pub(super) fn complete(document: &mut OpenApi) {
                 .push(RefOr::T(idempotency_key()));
         }
     }
+}
+
+/// The words of all actions.
+fn actions() -> ObjectBuilder {
+    let words = Action::ALL.iter().map(|action| action.as_str());
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
 }
 
 fn in_query(parameter: &RefOr<Parameter>) -> bool {

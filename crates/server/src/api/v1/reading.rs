@@ -1,6 +1,7 @@
 //! Services, contracts, users, tokens and events.
 
 use axum::Json;
+use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use warifu_core::audit::Action;
@@ -59,38 +60,28 @@ pub(super) struct EventsAsked {
     )]
     limit: Option<u32>,
     /// Only events of this action, such as `verify`, `release` or `revoke`.
-    #[param(
-        pattern = "^(sign_in|sign_out|issue|resend_mail|cancel_issuance|start_activation|finish_activation|verify|release|revoke)$",
-        required = false,
-        nullable = false
-    )]
+    #[param(required = false, nullable = false)]
     action: Option<String>,
 }
 
-impl Call {
-    /// The part of a list that was asked for.
-    fn page<'a>(
-        &self,
-        after: Option<&'a str>,
-        limit: Option<u32>,
-        fits: fn(u8) -> bool,
-    ) -> Result<Page<'a>, Problem> {
-        let limit = limit.unwrap_or(PAGE_DEFAULT);
-        let named =
-            after.is_none_or(|id| (1..=LOGIN_ID_MAX).contains(&id.len()) && id.bytes().all(fits));
-        if !named || !(1..=PAGE_MAX).contains(&limit) {
-            return Err(self.query_problem());
-        }
-        let after = after.unwrap_or_default();
-        Ok(Page { after, limit })
+/// The part of a list that was asked for.
+fn page(
+    after: Option<&str>,
+    limit: Option<u32>,
+    fits: fn(u8) -> bool,
+) -> Result<Page<'_>, Problem> {
+    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    let named =
+        after.is_none_or(|id| (1..=LOGIN_ID_MAX).contains(&id.len()) && id.bytes().all(fits));
+    if !named || !(1..=PAGE_MAX).contains(&limit) {
+        return Err(unreadable());
     }
+    let after = after.unwrap_or_default();
+    Ok(Page { after, limit })
+}
 
-    fn query_problem(&self) -> Problem {
-        Problem::new(
-            axum::http::StatusCode::UNPROCESSABLE_ENTITY,
-            "request_query",
-        )
-    }
+fn unreadable() -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request_query")
 }
 
 const fn of_login_id(byte: u8) -> bool {
@@ -151,7 +142,7 @@ pub(super) async fn contracts(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<ContractsAnswer>, Problem> {
     call.may(Scope::Read)?;
-    let page = call.page(asked.after.as_deref(), asked.limit, of_login_id)?;
+    let page = page(asked.after.as_deref(), asked.limit, of_login_id)?;
     let answer = call
         .app
         .contracts_for(&call.caller, &service_id, page)
@@ -198,7 +189,7 @@ pub(super) async fn users_of_contract(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<UsersAnswer>, Problem> {
     call.may(Scope::Read)?;
-    let page = call.page(asked.after.as_deref(), asked.limit, of_login_id)?;
+    let page = page(asked.after.as_deref(), asked.limit, of_login_id)?;
     let answer = call
         .app
         .users_for(&call.caller, &of.service_id, Some(&of.contract_id), page)
@@ -222,7 +213,7 @@ pub(super) async fn users(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<UsersAnswer>, Problem> {
     call.may(Scope::Read)?;
-    let page = call.page(asked.after.as_deref(), asked.limit, of_login_id)?;
+    let page = page(asked.after.as_deref(), asked.limit, of_login_id)?;
     let answer = call
         .app
         .users_for(&call.caller, &service_id, None, page)
@@ -288,13 +279,13 @@ pub(super) async fn events(
     Asked(asked): Asked<EventsAsked>,
 ) -> Result<Json<EventsAnswer>, Problem> {
     call.may(Scope::Events)?;
-    let page = call.page(asked.after.as_deref(), asked.limit, of_record_id)?;
+    let page = page(asked.after.as_deref(), asked.limit, of_record_id)?;
     let action = match asked.action.as_deref() {
         None => None,
         Some(word) => {
             let mut all = Action::ALL.iter().copied();
             let found = all.find(|action| action.as_str() == word);
-            Some(found.ok_or_else(|| call.query_problem())?)
+            Some(found.ok_or_else(unreadable)?)
         }
     };
     if call.caller.contract_id.is_some() {

@@ -62,7 +62,7 @@ impl App {
                 None => continue,
             };
             let answer = Acted {
-                login_id: user.login_id,
+                login_id: user.login_id.clone(),
                 token_id: done.token.id.to_string(),
                 state: done.token.state.standing().into(),
                 reopens_at: done.reopens_at.map(moment),
@@ -231,7 +231,7 @@ enum Taken<T> {
     /// It was done before, with this answer.
     Known(T),
     /// It is new.
-    New(Service, User),
+    New(Box<Service>, Box<User>),
 }
 
 impl ApiWrite<'_> {
@@ -245,7 +245,7 @@ impl ApiWrite<'_> {
         }
         // Read again: the first reading was before the wait.
         let user = tx.user(&user.id).await?.ok_or(Refusal::NotFound)?;
-        Ok(Taken::New(service, user))
+        Ok(Taken::New(Box::new(service), Box::new(user)))
     }
 
     async fn subject(&self, tx: &mut Tx) -> Result<(Service, User), Failure> {
