@@ -69,7 +69,7 @@ impl App {
             };
             if keep_answer(&mut tx, asked.caller, asked.idempotency, &answer, now).await? {
                 tx.commit().await?;
-                self.mail_waits.notify_one();
+                self.wake_senders();
                 return Ok(answer);
             }
         }
@@ -150,7 +150,7 @@ impl App {
             let answer = Issued::from(&issuance);
             if keep_answer(&mut tx, asked.caller, asked.idempotency, &answer, now).await? {
                 tx.commit().await?;
-                self.mail_waits.notify_one();
+                self.wake_senders();
                 return Ok(answer);
             }
         }
@@ -175,7 +175,7 @@ impl App {
             let answer = Issued::from(&issuance);
             if keep_answer(&mut tx, asked.caller, asked.idempotency, &answer, now).await? {
                 tx.commit().await?;
-                self.mail_waits.notify_one();
+                self.wake_senders();
                 return Ok(answer);
             }
         }
