@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod api_clients;
 mod failure;
+pub mod health;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod issuance;
@@ -76,6 +77,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     /// Where all codes are judged.
     verifications: Queue,
+    health: health::Health,
 }
 
 impl App {
@@ -114,6 +116,7 @@ impl App {
             seen_keys: api_clients::SeenKeys::default(),
             metrics,
             verifications,
+            health: health::Health::default(),
         })
     }
 

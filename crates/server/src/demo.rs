@@ -406,6 +406,8 @@ fn config(dir: &Path, listen: SocketAddr) -> Config {
             },
         },
         trusted_proxies: TrustedProxies::default(),
+        tls: None,
+        metrics_listen: None,
         log: LogConfig {
             level: tracing::Level::WARN,
             format: LogFormat::Text,

@@ -47,7 +47,7 @@ pub use error::{Conflict, Outage, StoreError};
 pub use hot::{HotCounter, Rules, StoredBearer, StoredSeed};
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
-pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxCounts};
+pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, OutboxCounts};
 pub use session::StoredSession;
 pub use token::StoredToken;
 pub use tx::{Store, Tx};
