@@ -15,6 +15,7 @@ mod activation;
 mod api_verify;
 mod audit;
 mod crashes;
+mod failover;
 mod http;
 mod issuance;
 mod management;
