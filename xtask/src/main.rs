@@ -7,6 +7,7 @@ mod api;
 mod deny;
 mod machine;
 mod postgres;
+mod soak;
 mod test;
 mod wasm;
 
@@ -18,6 +19,7 @@ cargo xtask TASK
 Tasks:
   test    run every test of the project on this machine; installs what is missing (see `cargo xtask test --help`)
   wasm    build the browser's part of the activation anew, over the committed one
+  soak    the long forms of tests that try to lose something (see `cargo xtask soak --help`)
   deny    check licences, sources and advisories of the dependencies with cargo-deny
   help    print this
 ";
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match task {
         "test" => test::run(rest),
         "wasm" => wasm::rebuild(),
+        "soak" => soak::run(rest),
         "deny" => deny::run(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod api_clients;
 mod failure;
+pub mod health;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod issuance;
@@ -80,6 +81,7 @@ pub struct App {
     verifications: Queue,
     /// Woken when something may have been queued for a webhook.
     webhook_waits: Arc<Notify>,
+    health: health::Health,
 }
 
 impl App {
@@ -121,6 +123,7 @@ impl App {
             metrics,
             verifications,
             webhook_waits,
+            health: health::Health::default(),
         })
     }
 

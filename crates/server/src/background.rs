@@ -20,6 +20,8 @@ const REST_MAX: Duration = Duration::from_secs(15);
 const BUSY_REST: Duration = Duration::from_secs(1);
 /// The rest between two runs of the housekeeping.
 const HOUSE_REST: Duration = Duration::from_mins(1);
+/// The rest between two looks at what only the database knows, for the measurements.
+const MEASURE_REST: Duration = Duration::from_secs(10);
 /// The rest after the database failed.
 const FAILURE_REST: Duration = Duration::from_secs(5);
 
@@ -90,6 +92,19 @@ pub async fn keep_house(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = sleep(HOUSE_REST) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Measures what only the database knows, again and again.
+pub async fn measure(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(failure) = app.measure_outbox().await {
+            tracing::debug!(%failure, "the outbox was not measured");
+        }
+        tokio::select! {
+            () = sleep(MEASURE_REST) => {}
             _ = stopped.changed() => return,
         }
     }

@@ -25,6 +25,7 @@ pub use loading::{Inputs, Loaded, Problem, Problems, Source, load};
 
 use crate::mail::MailConfig;
 use crate::telemetry::LogConfig;
+use crate::tls::TlsFiles;
 use crate::web::caller::TrustedProxies;
 use crate::webhook::WebhookConfig;
 
@@ -44,6 +45,10 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// How webhooks leave.
     pub webhooks: WebhookConfig,
+    /// Certificate and key, where this server ends TLS itself (R71).
+    pub tls: Option<TlsFiles>,
+    /// Where measurements and health are told to operators; `None`: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where the app is to be had.
@@ -157,6 +162,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long requests that run when the server is stopped may take to end.
     pub shutdown_timeout: Duration,
+    /// How long the server, told to stop, still takes connections, so that a balancer can see that it is not ready.
+    pub drain: Duration,
 }
 
 impl Default for Limits {
@@ -168,6 +175,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(20),
+            drain: Duration::ZERO,
         }
     }
 }

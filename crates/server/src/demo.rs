@@ -411,6 +411,8 @@ fn config(dir: &Path, listen: SocketAddr) -> Config {
             allow_private: AllowedNetworks::this_machine(),
             ..WebhookConfig::default()
         },
+        tls: None,
+        metrics_listen: None,
         log: LogConfig {
             level: tracing::Level::WARN,
             format: LogFormat::Text,

@@ -6,7 +6,7 @@
 //! | [`portal`], [`api`], [`web`] | HTTP: pages, interfaces for programs, and the shell around both |
 //! | [`text`], [`letters`] | the words of pages and mails |
 //! | [`mail`], [`webhook`], [`background`] | delivery, and work that nobody waits for |
-//! | [`config`], [`startup`], [`serve`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
+//! | [`config`], [`startup`], [`serve`], [`tls`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
 //! | [`metrics`] | what the service measures of itself |
 //! | [`networks`] | lists of network addresses, as settings name them |
 //! | [`clock`] | the one place that reads the clock and draws randomness |
@@ -28,6 +28,7 @@ pub mod serve;
 pub mod startup;
 pub mod telemetry;
 pub mod text;
+pub mod tls;
 pub mod web;
 pub mod webhook;
 pub mod words;

@@ -5,7 +5,6 @@
 //! may record each event. Nothing is recorded before [`Metrics::start_recording`]. Reading them out over HTTP is `web::metrics`.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -276,13 +275,13 @@ impl Metrics {
 
     /// A request runs until the answer is dropped.
     #[must_use]
-    pub fn request_begins(self: &Arc<Self>) -> Underway {
+    pub fn request_begins(&self) -> Underway {
         Underway::begin(self, |metrics| &metrics.in_flight)
     }
 
     /// A connection is open until the answer is dropped.
     #[must_use]
-    pub fn connection_opens(self: &Arc<Self>) -> Underway {
+    pub fn connection_opens(&self) -> Underway {
         Underway::begin(self, |metrics| &metrics.connections)
     }
 
@@ -335,31 +334,34 @@ fn as_depth(count: usize) -> i64 {
 /// Something that is counted while it lasts. It counts down only what it counted up, whenever recording began.
 #[derive(Debug)]
 pub struct Underway {
-    counted: Option<(Arc<Metrics>, fn(&Metrics) -> &Depth)>,
+    counted: Option<Depth>,
 }
 
 impl Underway {
-    fn begin(metrics: &Arc<Metrics>, depth: fn(&Metrics) -> &Depth) -> Self {
+    fn begin(metrics: &Metrics, depth: fn(&Metrics) -> &Depth) -> Self {
         if !metrics.is_recording() {
             return Self { counted: None };
         }
-        depth(metrics).inc();
+        let counted = depth(metrics).clone();
+        counted.inc();
         Self {
-            counted: Some((Arc::clone(metrics), depth)),
+            counted: Some(counted),
         }
     }
 }
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        if let Some((metrics, depth)) = &self.counted {
-            depth(metrics).dec();
+        if let Some(depth) = &self.counted {
+            depth.dec();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn recording() -> Arc<Metrics> {

@@ -1,6 +1,6 @@
-//! The HTTP server itself: connections, their limits, and a clean end (R79).
+//! The HTTP server itself: connections, their limits, TLS, and a clean end (R71, R79).
 //!
-//! HTTP/1.1 without TLS: a proxy in front ends TLS. Never here: routes, pages, or use cases.
+//! HTTP/1.1, with TLS where a certificate is given; otherwise a proxy in front ends it. Never here: routes, pages, or use cases.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -15,13 +15,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 use crate::config::Limits;
+use crate::metrics::Metrics;
+use crate::tls::Tls;
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -29,20 +33,65 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// How long we wait when the operating system has no connection to give, for example when all file handles are used.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The first byte of a TLS connection: a record of the kind "handshake" (RFC 8446 §5.1).
+const HANDSHAKE_RECORD: u8 = 0x16;
+/// What somebody who speaks plain HTTP to a TLS port is told.
+const TLS_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+    connection: close\r\n\r\nThis port speaks TLS: use https:// instead\n";
+
+/// What connections meet before any page.
+#[derive(Clone)]
+pub struct Door {
+    /// How much of everything.
+    pub limits: Limits,
+    /// Certificate and key, where this server ends TLS itself.
+    pub tls: Option<Tls>,
+    /// Where open connections are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Door {
+    /// A door without TLS, whose connections nobody counts.
+    #[must_use]
+    pub fn plain(limits: Limits) -> Self {
+        Self {
+            limits,
+            tls: None,
+            metrics: Arc::default(),
+        }
+    }
+}
+
+/// What all connections of one server share.
+struct House {
+    router: Router,
+    http: http1::Builder,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+}
 
 /// Serves `router` until `stop` resolves; then takes no new connections and lets running requests end, for at most
 /// [`Limits::shutdown_timeout`].
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    door: Door,
     stop: impl Future<Output = ()>,
 ) {
+    let limits = door.limits;
     let connections = Arc::new(Semaphore::new(
         limits.connections_max.min(Semaphore::MAX_PERMITS),
     ));
+    let house = Arc::new(House {
+        router,
+        http: http(limits),
+        tls: door.tls.map(|tls| TlsAcceptor::from(tls.config())),
+        limits,
+        metrics: door.metrics,
+    });
     let running = GracefulShutdown::new();
-    let http = http(limits);
+    let (closing, closed) = watch::channel(());
     tokio::pin!(stop);
     loop {
         let next = async {
@@ -56,17 +105,15 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = http.serve_connection(
-                    TokioIo::new(without_delay(stream)),
-                    service_fn({
-                        let router = router.clone();
-                        move |request| answer(router.clone(), peer, request)
-                    }),
+                let visit = visit(
+                    Arc::clone(&house),
+                    without_delay(stream),
+                    peer,
+                    running.watcher(),
+                    closed.clone(),
                 );
-                let connection = running.watch(connection);
                 tokio::spawn(async move {
-                    // A connection that breaks is the visitor's affair.
-                    let _ = connection.await;
+                    visit.await;
                     drop(place);
                 });
             }
@@ -77,6 +124,7 @@ pub async fn serve(
         }
     }
     drop(listener);
+    drop(closing);
     if timeout(limits.shutdown_timeout, running.shutdown())
         .await
         .is_err()
@@ -100,6 +148,59 @@ fn without_delay(stream: TcpStream) -> TcpStream {
         tracing::debug!(%error, "a connection keeps its delay");
     }
     stream
+}
+
+/// One connection, from its first byte to its last.
+async fn visit(
+    house: Arc<House>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    watcher: Watcher,
+    mut closed: watch::Receiver<()>,
+) {
+    let _open = house.metrics.connection_opens();
+    let Some(acceptor) = house.tls.clone() else {
+        return converse(&house, stream, peer, watcher).await;
+    };
+    let handshake = async {
+        let mut first = [0];
+        // No byte, or an error: the visitor has left.
+        if stream.peek(&mut first).await.unwrap_or(0) == 0 {
+            return None;
+        }
+        if first[0] != HANDSHAKE_RECORD {
+            // What was sent is read first: closing on unread bytes would take our answer back.
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(TLS_ONLY).await;
+            return None;
+        }
+        match acceptor.accept(stream).await {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
+        }
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(house.limits.header_timeout, handshake) => shaken,
+        // Nobody waits for those who have not asked for anything yet.
+        _ = closed.changed() => return,
+    };
+    if let Ok(Some(stream)) = shaken {
+        converse(&house, stream, peer, watcher).await;
+    }
+}
+
+async fn converse<S>(house: &House, stream: S, peer: SocketAddr, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let router = house.router.clone();
+    let answers = service_fn(move |request| answer(router.clone(), peer, request));
+    let connection = house.http.serve_connection(TokioIo::new(stream), answers);
+    // A connection that breaks is the visitor's affair.
+    let _ = watcher.watch(connection).await;
 }
 
 async fn answer(

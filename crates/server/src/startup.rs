@@ -2,21 +2,29 @@
 
 use std::sync::Arc;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 use warifu_store::{DatabaseConfig, Store, StoreError};
 
-use crate::api::problem::cut_short;
 use crate::app::{App, Failure, Settings, keys};
 use crate::background;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::demo::DemoSite;
 use crate::mail::{MailConfigError, Mailer};
-use crate::serve::serve;
-use crate::telemetry::stop_signal;
+use crate::serve::{Door, serve};
+use crate::telemetry::{ReloadSignal, StopSignals};
+use crate::tls::{LOOK_INTERVAL, Tls, TlsError};
 use crate::web::{self, Shell};
 use crate::webhook::{Sender, WebhookConfigError};
+
+/// Files that are open beside those of connections: the database, the log, what starts and stops.
+const FILES_BESIDE_CONNECTIONS: u64 = 256;
+/// Connections on the address of the operators.
+const OPERATORS_CONNECTIONS_MAX: usize = 64;
 
 /// Why the product did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +46,9 @@ pub enum StartError {
     /// The way of the webhooks cannot be used.
     #[error("webhooks: {0}")]
     Webhooks(#[from] WebhookConfigError),
+    /// Certificate and key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
 }
 
 impl StartError {
@@ -85,10 +96,38 @@ pub async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, StartE
         })
 }
 
-/// Serves until the process is asked to stop. Mails go out and the house is kept meanwhile.
+/// Raises the number of files that this process may have open, connections included, as far as the system lets it, and says
+/// so when that is too few for `connections_max` (R79).
+pub fn raise_open_files(connections_max: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != raised.current
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "the number of open files was not raised");
+    }
+    let needed = u64::try_from(connections_max)
+        .unwrap_or(u64::MAX)
+        .saturating_add(FILES_BESIDE_CONNECTIONS);
+    if let Some(open_files_max) = getrlimit(Resource::Nofile).current
+        && open_files_max < needed
+    {
+        tracing::warn!(
+            open_files_max,
+            needed,
+            "too few open files for limits.connections_max: raise LimitNOFILE, or ulimit -n"
+        );
+    }
+}
+
+/// Serves until the process is asked to stop, and then ends what runs; asked once more, it ends at once. Mails go out and the
+/// house is kept meanwhile.
 ///
 /// # Errors
-/// [`StartError`] when the mails' or the webhooks' way or the signals cannot be set up.
+/// [`StartError`] when the mails' or the webhooks' way, TLS, the address of the metrics or the signals cannot be set up.
 pub async fn run(
     app: Arc<App>,
     config: &Config,
@@ -97,41 +136,162 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let mailer = Mailer::open(&config.mail)?;
     let sender = Arc::new(Sender::open(&config.webhooks)?);
-    let asked_to_stop = stop_signal().map_err(|error| StartError::System {
+    let tls = config.tls.clone().map(Tls::open).transpose()?;
+    let operators = match config.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let signals = |error| StartError::System {
         what: "cannot listen to signals".to_owned(),
         error,
-    })?;
-    let router = web::protected(web::router(Arc::clone(&app), demo), shell(config));
+    };
+    let mut stop_signals = StopSignals::listen().map_err(signals)?;
+    let reload_signal = ReloadSignal::listen().map_err(signals)?;
+    raise_open_files(config.limits.connections_max);
+    if operators.is_some() {
+        app.metrics().start_recording();
+    }
+
     let (stop, stopped) = watch::channel(false);
-    let outbox = tokio::spawn(background::send_mails(
-        Arc::clone(&app),
-        mailer,
-        stopped.clone(),
-    ));
-    let webhooks = tokio::spawn(background::tell_webhooks(
-        Arc::clone(&app),
-        sender,
-        stopped.clone(),
-    ));
-    let house = tokio::spawn(background::keep_house(app, stopped));
+    let background =
+        Background::start(&app, (mailer, sender), tls.clone(), reload_signal, &stopped);
+    let (close, closed) = watch::channel(false);
+    let public = serve(
+        listener,
+        web::public(Arc::clone(&app), demo, shell(&app, config)),
+        Door {
+            limits: config.limits,
+            tls,
+            metrics: Arc::clone(app.metrics()),
+        },
+        until(closed),
+    );
+    let work = async {
+        public.await;
+        // The receivers are only gone when their tasks are.
+        let _ = stop.send(true);
+        background.end().await;
+    };
+    let for_operators = serve_operators(&app, operators);
     tracing::info!(public_url = %config.public_url, "ready");
-    serve(listener, router, config.limits, asked_to_stop).await;
-    tracing::info!("stopping");
-    // The receivers are only gone when their tasks are.
-    let _ = stop.send(true);
-    for task in [outbox, webhooks, house] {
-        if task.await.is_err() {
-            tracing::error!("background work ended with a defect");
+    let running = async {
+        tokio::select! {
+            () = work => {}
+            () = for_operators => {}
         }
+    };
+    tokio::pin!(running);
+    tokio::select! {
+        () = &mut running => {}
+        () = stop_signals.next() => {}
+    }
+    tracing::info!("stopping");
+    app.begin_to_stop();
+    let ending = async {
+        tokio::select! {
+            () = &mut running => return,
+            () = sleep(config.limits.drain) => {}
+        }
+        let _ = close.send(true);
+        running.await;
+    };
+    tokio::select! {
+        () = ending => {}
+        () = stop_signals.next() => tracing::warn!("told to stop once more: ending at once"),
     }
     Ok(())
 }
 
-fn shell(config: &Config) -> Shell {
+/// Resolves when the value is true, or nobody can set it any more.
+async fn until(mut told: watch::Receiver<bool>) {
+    let _ = told.wait_for(|told| *told).await;
+}
+
+/// Answers operators until the future is dropped: they look at a node that stops, too.
+async fn serve_operators(app: &Arc<App>, listener: Option<TcpListener>) {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    let router = web::metrics::routes(Arc::clone(app));
+    let limits = Limits {
+        connections_max: OPERATORS_CONNECTIONS_MAX,
+        ..Limits::default()
+    };
+    serve(
+        listener,
+        router,
+        Door::plain(limits),
+        std::future::pending(),
+    )
+    .await;
+}
+
+/// The work that nobody waits for.
+struct Background(JoinSet<()>);
+
+impl Background {
+    fn start(
+        app: &Arc<App>,
+        (mailer, sender): (Mailer, Arc<Sender>),
+        tls: Option<Tls>,
+        mut reload_signal: ReloadSignal,
+        stopped: &watch::Receiver<bool>,
+    ) -> Self {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(background::send_mails(
+            Arc::clone(app),
+            mailer,
+            stopped.clone(),
+        ));
+        tasks.spawn(background::tell_webhooks(
+            Arc::clone(app),
+            sender,
+            stopped.clone(),
+        ));
+        tasks.spawn(background::keep_house(Arc::clone(app), stopped.clone()));
+        if app.metrics().is_recording() {
+            tasks.spawn(background::measure(Arc::clone(app), stopped.clone()));
+        }
+        let reload = Arc::new(Notify::new());
+        if let Some(tls) = tls {
+            tasks.spawn(tls.watch(
+                Clock::system(),
+                LOOK_INTERVAL,
+                Arc::clone(&reload),
+                stopped.clone(),
+            ));
+        }
+        let mut ended = stopped.clone();
+        tasks.spawn(async move {
+            // Also without TLS: who sends it expects a reload, not an end.
+            let forward = async {
+                loop {
+                    reload_signal.next().await;
+                    reload.notify_one();
+                }
+            };
+            tokio::select! {
+                () = forward => {}
+                _ = ended.wait_for(|stopped| *stopped) => {}
+            }
+        });
+        Self(tasks)
+    }
+
+    async fn end(mut self) {
+        while let Some(ended) = self.0.join_next().await {
+            if ended.is_err() {
+                tracing::error!("background work ended with a defect");
+            }
+        }
+    }
+}
+
+fn shell(app: &App, config: &Config) -> Shell {
     Shell {
         limits: config.limits,
         trusted_proxies: config.trusted_proxies.clone(),
         https: config.public_url.is_https(),
-        problem_page: Arc::new(cut_short),
+        metrics: Arc::clone(app.metrics()),
     }
 }

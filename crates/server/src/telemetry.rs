@@ -5,7 +5,7 @@
 
 use std::panic::PanicHookInfo;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -58,7 +58,11 @@ pub fn start(config: LogConfig) {
     let lines = fmt::layer().with_writer(std::io::stderr);
     let layer = match config.format {
         LogFormat::Text => lines.with_ansi(false).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
     };
     let started = tracing_subscriber::registry()
         .with(layer.with_filter(config.filter()))
@@ -77,17 +81,50 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(target: "warifu_server::panic", location, "a defect: the program panicked");
 }
 
-/// Resolves when the process is asked to stop: SIGTERM, or SIGINT (Ctrl+C).
-///
-/// # Errors
-/// When the operating system does not let us listen to signals.
-pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// The signals that ask the process to stop: SIGTERM, and SIGINT (Ctrl+C).
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Listens from now on; without this, the first signal ends the process.
+    ///
+    /// # Errors
+    /// When the operating system does not let us listen to signals.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Resolves at the next one.
+    pub async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
+}
+
+/// The signal that asks the process to look at its files again: SIGHUP. Unless somebody listens, it ends the process.
+pub struct ReloadSignal(Signal);
+
+impl ReloadSignal {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// As [`StopSignals::listen`].
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Resolves at the next one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            // The runtime is going away: there is no next one.
+            std::future::pending::<()>().await;
+        }
+    }
 }

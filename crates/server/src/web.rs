@@ -5,6 +5,9 @@
 pub mod assets;
 pub mod caller;
 pub mod guard;
+pub mod health;
+pub mod metrics;
+pub mod problem;
 pub mod security;
 #[cfg(test)]
 mod tests;
@@ -19,9 +22,10 @@ use crate::api;
 use crate::app::App;
 use crate::config::Limits;
 use crate::demo::DemoSite;
+use crate::metrics::Metrics;
 use crate::portal::Portal;
 use caller::TrustedProxies;
-use guard::{Guard, ProblemPage};
+use guard::Guard;
 use security::SecurityHeaders;
 
 /// How the shell around the pages is set up.
@@ -32,8 +36,8 @@ pub struct Shell {
     pub trusted_proxies: TrustedProxies,
     /// Whether browsers come over TLS (R71).
     pub https: bool,
-    /// What a visitor reads when a request was cut short.
-    pub problem_page: ProblemPage,
+    /// Where requests are measured.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Puts the shell around a router. From the outside in: security headers, request id and log, limit on requests at once,
@@ -41,11 +45,7 @@ pub struct Shell {
 pub fn protected(router: Router, shell: Shell) -> Router {
     let security = SecurityHeaders { https: shell.https };
     let body_bytes_max = shell.limits.body_bytes_max;
-    let guard = Arc::new(Guard::new(
-        shell.limits,
-        shell.trusted_proxies,
-        shell.problem_page,
-    ));
+    let guard = Arc::new(Guard::new(shell));
     router
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(guard, guard::guard))
@@ -55,7 +55,17 @@ pub fn protected(router: Router, shell: Shell) -> Router {
         ))
 }
 
-/// Everything that is served: the pages, the interfaces for programs, the files of the pages.
+/// Everything on the public address: pages and interfaces in their shell, and beside it the health of the node, which is asked
+/// when the shell lets nobody in.
+pub fn public(app: Arc<App>, demo: Option<Arc<DemoSite>>, shell: Shell) -> Router {
+    let health = health::routes(Arc::clone(&app)).layer(map_response_with_state(
+        SecurityHeaders { https: shell.https },
+        security::security_headers,
+    ));
+    protected(router(app, demo), shell).merge(health)
+}
+
+/// Everything that is served in the shell: the pages, the interfaces for programs, the files of the pages.
 pub fn router(app: Arc<App>, demo: Option<Arc<DemoSite>>) -> Router {
     let api = api::activation::routes(Arc::clone(&app)).merge(api::v1::routes(&app));
     assets::routes()

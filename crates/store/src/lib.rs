@@ -48,7 +48,7 @@ pub use error::{Conflict, Outage, StoreError};
 pub use hot::{Ground, HotCounter, Rules, StoredBearer, StoredSeed, Wanted};
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
-pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxCounts};
+pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, OutboxCounts};
 pub use session::StoredSession;
 pub use token::StoredToken;
 pub use tx::{Store, Tx};

@@ -3,10 +3,12 @@
 //! A missing PostgreSQL fails the test; it never skips.
 
 mod cluster;
+mod pair;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use pair::PostgresPair;
 use tempfile::TempDir;
 
 use crate::{DatabaseConfig, PostgresConfig, Store};

@@ -2,9 +2,7 @@
 //! the status that each refusal has.
 
 use axum::body::Body;
-use axum::http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -15,8 +13,6 @@ use warifu_core::user::Language;
 
 use crate::app::{Failure, moment};
 use crate::text::{Text, Value, preferred};
-use crate::web::caller::RequestId;
-use crate::web::guard::{self, plain_problem};
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -218,25 +214,6 @@ pub fn text_for(headers: &HeaderMap, otherwise: Language) -> Text {
         .get(ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     Text::new(asked.map_or(otherwise, preferred))
-}
-
-/// The answer to a request that the guard cut short: for programs as problem+json, for people in plain words.
-#[must_use]
-pub fn cut_short(problem: guard::Problem, id: &RequestId, headers: &HeaderMap) -> Response {
-    let wants_json = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accepted| accepted.contains("json"));
-    if !wants_json && !headers.contains_key(AUTHORIZATION) {
-        return plain_problem(problem, id, headers);
-    }
-    let told = match problem {
-        guard::Problem::Panicked => Problem::new(problem.status(), "internal"),
-        guard::Problem::Busy | guard::Problem::TooSlow => {
-            Problem::new(problem.status(), "service_unavailable").after(AGAIN_AFTER_S)
-        }
-    };
-    told.render(text_for(headers, Language::En), id.as_str())
 }
 
 /// Whole seconds, rounded up and at least one: waiting that long is long enough.

@@ -2,6 +2,7 @@
 //! A crash between sending and marking sends the same mail once more, under the same Message-ID; nothing is forgotten (J2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -61,6 +62,22 @@ impl App {
             self.deliver(mailer, mail).await?;
         }
         Ok(claimed.len())
+    }
+
+    /// Tells the measurements what waits, and how long the oldest mail has waited.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn measure_outbox(&self) -> Result<(), Failure> {
+        let backlog = self.store.read().await?.outbox_backlog().await?;
+        let oldest_ms = backlog
+            .oldest_at
+            .map_or(0, |oldest_at| self.now().since_ms(oldest_at).max(0));
+        self.metrics.outbox(
+            backlog.waiting,
+            Duration::from_millis(oldest_ms.unsigned_abs()),
+        );
+        Ok(())
     }
 
     /// When the next mail is due, if one waits.

@@ -16,9 +16,8 @@ use warifu_store::DatabaseConfig;
 
 use super::bank::{self, middle_of};
 use super::{BenchError, clock_at, database_at, system};
-use crate::api::problem::cut_short;
 use crate::config::Limits;
-use crate::serve::serve;
+use crate::serve::{Door, serve};
 use crate::web::caller::TrustedProxies;
 use crate::web::{self, Shell};
 
@@ -183,9 +182,10 @@ pub async fn serve_node() -> Result<(), BenchError> {
         limits,
         trusted_proxies: TrustedProxies::default(),
         https: false,
-        problem_page: Arc::new(cut_short),
+        metrics: Arc::clone(app.metrics()),
     };
-    let product = web::protected(web::router(app, None), shell);
+    let metrics = Arc::clone(app.metrics());
+    let product = web::public(app, None, shell);
     let empty = Router::new().route("/empty", post(answer_nothing));
     let mut addresses = Vec::new();
     for router in [product, empty] {
@@ -193,7 +193,12 @@ pub async fn serve_node() -> Result<(), BenchError> {
             .await
             .map_err(system("cannot listen"))?;
         addresses.push(listener.local_addr().map_err(system("cannot listen"))?);
-        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        let door = Door {
+            limits,
+            tls: None,
+            metrics: Arc::clone(&metrics),
+        };
+        tokio::spawn(serve(listener, router, door, std::future::pending()));
     }
     println!("{} {}", addresses[0], addresses[1]);
     let mut orders = BufReader::new(stdin()).lines();

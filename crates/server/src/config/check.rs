@@ -5,9 +5,11 @@ use std::path::Path;
 use warifu_store::{DatabaseConfig, Store, StoreError};
 use warifu_vault::Root;
 
-use super::Config;
+use super::{Config, PublicUrl};
 use crate::app::{Failure, keys};
+use crate::clock::Clock;
 use crate::mail::Mailer;
+use crate::tls::{Tls, TlsFiles, day};
 
 /// Whether the mail server is contacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +51,52 @@ pub async fn check(config: &Config, mail: MailCheck) -> Vec<CheckLine> {
         "listens on {}, reached as {}",
         config.listen, config.public_url
     ))];
-    if config.public_url.is_https() && config.trusted_proxies.is_empty() {
+    let plain = config.public_url.is_https() && config.tls.is_none();
+    if plain && config.trusted_proxies.is_empty() {
         lines.push(CheckLine::sound(
             "no trusted_proxies: behind a proxy, all visitors will look like one to the limits on sign-in",
         ));
     }
+    if let Some(files) = &config.tls {
+        lines.extend(check_tls(files, &config.public_url));
+    }
+    if let Some(listen) = config.metrics_listen {
+        lines.push(CheckLine::sound(format!(
+            "metrics and health: http://{listen}, without TLS"
+        )));
+    }
     lines.extend(check_data(config).await);
     lines.push(check_mail(config, mail).await);
+    lines
+}
+
+/// The pair, its names and its end.
+fn check_tls(files: &TlsFiles, public_url: &PublicUrl) -> Vec<CheckLine> {
+    let tls = match Tls::open(files.clone()) {
+        Ok(tls) => tls,
+        Err(error) => return vec![CheckLine::broken(format!("TLS: {error}"))],
+    };
+    let found = tls.validity();
+    let shown = files.certificate.display();
+    let mut lines = vec![CheckLine::sound(format!(
+        "TLS: {shown} for {}, until {}",
+        found.names.join(" "),
+        day(found.ends_at)
+    ))];
+    let now = Clock::system().now();
+    if found.ends_at <= now || now < found.begins_at {
+        lines.push(CheckLine::broken(format!(
+            "TLS: {shown} is not valid now: from {} until {}",
+            day(found.begins_at),
+            day(found.ends_at)
+        )));
+    }
+    let host = public_url.host().trim_matches(['[', ']']);
+    if !found.is_for(host) {
+        lines.push(CheckLine::broken(format!(
+            "TLS: {shown} is not for {host}, the host of public_url"
+        )));
+    }
     lines
 }
 

@@ -1,6 +1,6 @@
 //! From what was given to [`Config`]: what each setting has to be, and the sentence when it is not.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::settings::{self, Kind, Setting};
 use super::{Config, Limits, PublicUrl, StoreLinks, is_loopback};
 use crate::mail::{self, Credentials, MailConfig, Route, Secret, Security, SmtpConfig};
 use crate::telemetry::{LogConfig, LogFormat};
+use crate::tls::TlsFiles;
 use crate::web::caller::TrustedProxies;
 use crate::webhook::{AllowedNetworks, WebhookConfig};
 
@@ -90,6 +91,8 @@ impl Given {
         let trusted_proxies = self.trusted_proxies();
         let webhooks = self.webhooks();
         let log = self.log();
+        let tls = self.tls();
+        let metrics_listen = self.metrics_listen();
         let links = StoreLinks {
             app_store_url: self.link(&settings::APP_STORE_URL),
             google_play_url: self.link(&settings::GOOGLE_PLAY_URL),
@@ -101,6 +104,7 @@ impl Given {
             request_timeout: self.seconds(&settings::REQUEST_TIMEOUT),
             header_timeout: self.seconds(&settings::HEADER_TIMEOUT),
             shutdown_timeout: self.seconds(&settings::SHUTDOWN_TIMEOUT),
+            drain: self.seconds(&settings::DRAIN),
         };
         Some(Config {
             listen: listen?,
@@ -110,6 +114,8 @@ impl Given {
             mail: mail?,
             trusted_proxies,
             webhooks,
+            tls,
+            metrics_listen,
             log,
             links,
             limits,
@@ -345,6 +351,53 @@ impl Given {
         }
     }
 
+    fn tls(&mut self) -> Option<TlsFiles> {
+        match (
+            self.path(&settings::TLS_CERTIFICATE_FILE),
+            self.path(&settings::TLS_KEY_FILE),
+        ) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (Some(_), None) => {
+                self.missing(&settings::TLS_KEY_FILE, "the certificate has no key");
+                None
+            }
+            (None, Some(_)) => {
+                self.missing(
+                    &settings::TLS_CERTIFICATE_FILE,
+                    "the key has no certificate",
+                );
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn metrics_listen(&mut self) -> Option<SocketAddr> {
+        let anywhere = match self.text(&settings::METRICS_REACH) {
+            Some("private") => false,
+            Some("anywhere") => true,
+            _ => {
+                self.wrong(&settings::METRICS_REACH, "must be `private` or `anywhere`");
+                false
+            }
+        };
+        let text = self.text(&settings::METRICS_LISTEN)?;
+        let Ok(listen) = text.parse::<SocketAddr>() else {
+            self.wrong(
+                &settings::METRICS_LISTEN,
+                "must be ADDRESS:PORT, such as 127.0.0.1:9464",
+            );
+            return None;
+        };
+        if !anywhere && !is_private(listen.ip()) {
+            self.wrong(
+                &settings::METRICS_LISTEN,
+                "must be a loopback or private address; to listen elsewhere, set metrics.reach = \"anywhere\"",
+            );
+        }
+        Some(listen)
+    }
+
     fn log(&mut self) -> LogConfig {
         let level = self
             .text(&settings::LOG_LEVEL)
@@ -366,6 +419,18 @@ impl Given {
         LogConfig {
             level: level.unwrap_or(tracing::Level::INFO),
             format,
+        }
+    }
+}
+
+/// Whether only this machine or its own networks reach the address. One that stands for all addresses of the machine is not.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_private() || address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
         }
     }
 }

@@ -127,6 +127,11 @@ pub(super) const WEBHOOKS_ALLOW_PRIVATE: Setting = Setting {
 pub(super) const WEBHOOKS_CA_FILE: Setting = path("webhooks.ca_file");
 /// A claim on a delivery outlives it.
 pub(super) const WEBHOOKS_TIMEOUT: Setting = count("webhooks.timeout_s", "20", 1, 60);
+pub(super) const TLS_CERTIFICATE_FILE: Setting = path("tls.certificate_file");
+pub(super) const TLS_KEY_FILE: Setting = path("tls.key_file");
+pub(super) const METRICS_LISTEN: Setting = text("metrics.listen");
+/// `private`: loopback and private addresses only; `anywhere`: whatever is asked for.
+pub(super) const METRICS_REACH: Setting = or(text("metrics.reach"), "private");
 pub(super) const LOG_LEVEL: Setting = or(text("log.level"), "info");
 pub(super) const LOG_FORMAT: Setting = or(text("log.format"), "text");
 pub(super) const APP_STORE_URL: Setting = text("links.app_store_url");
@@ -138,9 +143,10 @@ pub(super) const CONNECTIONS_MAX: Setting = count("limits.connections_max", "819
 pub(super) const REQUEST_TIMEOUT: Setting = count("limits.request_timeout_s", "30", 1, 300);
 pub(super) const HEADER_TIMEOUT: Setting = count("limits.header_timeout_s", "10", 1, 120);
 pub(super) const SHUTDOWN_TIMEOUT: Setting = count("limits.shutdown_timeout_s", "20", 1, 300);
+pub(super) const DRAIN: Setting = count("limits.drain_s", "0", 0, 120);
 
 /// All of them, in the order in which they are printed.
-pub(super) const SETTINGS: [Setting; 29] = [
+pub(super) const SETTINGS: [Setting; 34] = [
     LISTEN,
     PUBLIC_URL,
     ROOT_KEY,
@@ -160,6 +166,10 @@ pub(super) const SETTINGS: [Setting; 29] = [
     WEBHOOKS_ALLOW_PRIVATE,
     WEBHOOKS_CA_FILE,
     WEBHOOKS_TIMEOUT,
+    TLS_CERTIFICATE_FILE,
+    TLS_KEY_FILE,
+    METRICS_LISTEN,
+    METRICS_REACH,
     LOG_LEVEL,
     LOG_FORMAT,
     APP_STORE_URL,
@@ -170,6 +180,7 @@ pub(super) const SETTINGS: [Setting; 29] = [
     REQUEST_TIMEOUT,
     HEADER_TIMEOUT,
     SHUTDOWN_TIMEOUT,
+    DRAIN,
 ];
 
 /// The known setting of this name.

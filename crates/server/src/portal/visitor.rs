@@ -27,6 +27,7 @@ use crate::app::{App, Failure, time_zone};
 use crate::clock::random_bytes;
 use crate::text::{Text, preferred};
 use crate::web::caller::Caller;
+use crate::web::problem;
 
 /// The cookie of the chosen language; nothing depends on it but words.
 const LANGUAGE_COOKIE: &str = "warifu_language";
@@ -532,12 +533,12 @@ pub(super) fn log_fault(failure: &Failure, origin: &Origin) {
 /// The answer when not even the surroundings of a page are to be had.
 fn bare_fault(failure: &Failure, origin: &Origin) -> Response {
     log_fault(failure, origin);
-    let text = Text::default();
-    let sentence = match failure {
-        Failure::Store(_) => Problem::new("service_unavailable"),
-        _ => Problem::new("internal").with("support", origin.request_id.clone()),
+    let code = match failure {
+        Failure::Store(_) => "service_unavailable",
+        _ => "internal",
     };
-    let mut response = (status_of(failure), sentence.sentence(text).into_owned()).into_response();
+    let mut response = problem::page(code, &origin.request_id);
+    *response.status_mut() = status_of(failure);
     response
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from(AGAIN_AFTER_S));

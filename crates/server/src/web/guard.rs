@@ -4,22 +4,25 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
-use super::caller::{Caller, RequestId, TrustedProxies};
-use crate::config::Limits;
+use super::Shell;
+use super::caller::{Caller, RequestId};
+use super::problem::{Asked, answer};
 
 /// The response header that carries the [`RequestId`].
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// When a visitor who came at a busy moment should come again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+/// The route of a request that no route fits, in the log.
+const NO_ROUTE: &str = "none";
 
 /// Why a request was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,54 +44,33 @@ impl Problem {
             Self::Busy | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
-}
 
-/// Makes the answer to a request that was cut short. The status is set afterwards.
-pub type ProblemPage = Arc<dyn Fn(Problem, &RequestId, &HeaderMap) -> Response + Send + Sync>;
-
-/// The answer in plain words and both languages, for routers without pages.
-#[must_use]
-pub fn plain_problem(problem: Problem, id: &RequestId, _: &HeaderMap) -> Response {
-    let (ja, en) = match problem {
-        Problem::Panicked => (
-            "システムの内部でエラーが発生しました。お問合せの際は次の番号をお知らせください。",
-            "Something went wrong on our side. If you ask for help, please give this number.",
-        ),
-        Problem::Busy | Problem::TooSlow => (
-            "ただいま大変混み合っています。しばらくしてからもう一度お試しください。",
-            "The service is very busy. Please try again in a moment.",
-        ),
-    };
-    format!("{ja}\n{en}\n{id}\n").into_response()
+    /// The stable code, as docs/errors.md lists them.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Panicked => "internal",
+            Self::Busy | Self::TooSlow => "service_unavailable",
+        }
+    }
 }
 
 /// What the guard knows.
 pub(super) struct Guard {
-    limits: Limits,
+    shell: Shell,
     running: Semaphore,
-    trusted_proxies: TrustedProxies,
-    problem_page: ProblemPage,
 }
 
 impl Guard {
-    pub(super) fn new(
-        limits: Limits,
-        trusted_proxies: TrustedProxies,
-        problem_page: ProblemPage,
-    ) -> Self {
-        let running = Semaphore::new(limits.requests_max.min(Semaphore::MAX_PERMITS));
-        Self {
-            limits,
-            running,
-            trusted_proxies,
-            problem_page,
-        }
+    pub(super) fn new(shell: Shell) -> Self {
+        let running = Semaphore::new(shell.limits.requests_max.min(Semaphore::MAX_PERMITS));
+        Self { shell, running }
     }
 
     async fn run(&self, request: Request, next: Next) -> Result<Response, Problem> {
         let _running = self.running.try_acquire().map_err(|_| Problem::Busy)?;
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-        match timeout(self.limits.request_timeout, answer).await {
+        match timeout(self.shell.limits.request_timeout, answer).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(_panic)) => Err(Problem::Panicked),
             Err(_elapsed) => Err(Problem::TooSlow),
@@ -102,37 +84,60 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let _underway = guard.shell.metrics.request_begins();
     let caller = Caller::of(
         request.extensions(),
         request.headers(),
-        &guard.trusted_proxies,
+        &guard.shell.trusted_proxies,
     );
     let id = caller.request_id.clone();
     request.extensions_mut().insert(caller);
-    // The path only: a query may hold what a person typed.
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
-    let headers = request.headers().clone();
+    // The template only: a path holds ids, and a query may hold what a person typed.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route_name = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", %id, %method, route = route_name);
+    let asked = Asked::of(&request);
     let started = Instant::now();
     let mut response = async {
         let response = guard.run(request, next).await.unwrap_or_else(|problem| {
             tracing::warn!(?problem, "a request was cut short");
-            let mut response = (guard.problem_page)(problem, &id, &headers);
-            *response.status_mut() = problem.status();
-            if problem == Problem::Busy {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, RETRY_AFTER);
-            }
-            response
+            cut(problem, &id, &asked)
         });
-        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(status = response.status().as_u16(), elapsed_ms, "answered");
+        let status = response.status();
+        let took = started.elapsed();
+        log(&id, &method, route_name, status, took.as_secs_f64() * 1e3);
+        let template = route.as_ref().map(MatchedPath::as_str);
+        guard
+            .shell
+            .metrics
+            .answered(template, status.as_u16(), took);
         response
     }
     .instrument(span)
     .await;
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// One line for each request: `info` for those that we failed, `debug` for all others.
+fn log(id: &RequestId, method: &Method, route: &str, status: StatusCode, elapsed_ms: f64) {
+    let status_code = status.as_u16();
+    if status.is_server_error() {
+        tracing::info!(request_id = %id, %method, route, status = status_code, elapsed_ms, "failed");
+    } else {
+        tracing::debug!(request_id = %id, %method, route, status = status_code, elapsed_ms, "answered");
+    }
+}
+
+fn cut(problem: Problem, id: &RequestId, asked: &Asked) -> Response {
+    let mut response = answer(problem, id, asked);
+    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response
 }

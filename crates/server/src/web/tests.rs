@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tower_service::Service as _;
 
 use super::caller::{Caller, TrustedProxies};
-use super::guard::{REQUEST_ID, plain_problem};
+use super::guard::REQUEST_ID;
 use super::{Shell, assets, protected};
 use crate::config::Limits;
 
@@ -21,7 +21,7 @@ fn shell(limits: Limits, https: bool) -> Shell {
         limits,
         trusted_proxies: TrustedProxies::default(),
         https,
-        problem_page: Arc::new(plain_problem),
+        metrics: Arc::default(),
     }
 }
 
@@ -29,6 +29,8 @@ fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { "page" }))
         .route("/panic", get(panics))
+        .route("/api/v1/panic", get(panics))
+        .route("/activation/1/panic", get(panics))
         .route(
             "/form",
             post(|body: Bytes| async move { body.len().to_string() }),
@@ -134,6 +136,38 @@ async fn r90_a_panic_ends_one_request_and_nothing_else() {
     let page = text(response).await;
     assert!(page.contains(&id) && !page.contains("on purpose"), "{page}");
     assert_eq!(text(ask(&router, "/").await).await, "page");
+}
+
+#[tokio::test]
+async fn r96_what_is_cut_short_is_told_to_people_in_both_languages_and_to_programs_as_a_problem() {
+    let router = protected(routes(), shell(Limits::default(), false));
+    let response = ask(&router, "/panic").await;
+    assert_eq!(
+        header_of(&response, header::CONTENT_TYPE),
+        "text/html; charset=utf-8"
+    );
+    let page = text(response).await;
+    for part in [
+        "lang=\"ja\"",
+        "lang=\"en\"",
+        "お問合せ",
+        "support number",
+        ">internal<",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for path in ["/api/v1/panic", "/activation/1/panic"] {
+        let response = ask(&router, path).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            header_of(&response, header::CONTENT_TYPE),
+            "application/problem+json"
+        );
+        let id = response.headers().get(REQUEST_ID).unwrap().clone();
+        let problem: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(problem["code"], "internal");
+        assert_eq!(problem["request_id"], id.to_str().unwrap());
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower_service::Service as _;
 use warifu_core::relying::Scopes;
-use warifu_server::api::problem::cut_short;
 use warifu_server::app::App;
 use warifu_server::app::api_clients::{ApiKey, ClientPlan};
 use warifu_server::config::Limits;
@@ -73,7 +72,7 @@ pub(crate) fn node(app: &Arc<App>) -> Router {
         limits: Limits::default(),
         trusted_proxies: TrustedProxies::default(),
         https: true,
-        problem_page: Arc::new(cut_short),
+        metrics: Arc::default(),
     };
     protected(router(Arc::clone(app), None), shell)
 }

@@ -16,7 +16,6 @@ use warifu_core::session::Stage;
 use warifu_core::throttle::FREE_PER_ADDRESS;
 use warifu_server::config::Limits;
 use warifu_server::web::caller::TrustedProxies;
-use warifu_server::web::guard::plain_problem;
 use warifu_server::web::{Shell, protected, router};
 use warifu_store::testing::TestDatabase;
 
@@ -106,7 +105,7 @@ impl Site {
             limits: Limits::default(),
             trusted_proxies: TrustedProxies::default(),
             https: true,
-            problem_page: Arc::new(plain_problem),
+            metrics: Arc::clone(bank.app.metrics()),
         };
         let router = protected(router(Arc::clone(&bank.app), None), shell);
         Self { bank, router }

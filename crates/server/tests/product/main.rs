@@ -20,6 +20,7 @@ mod api_limits;
 mod api_verify;
 mod audit;
 mod crashes;
+mod failover;
 mod http;
 mod issuance;
 mod management;

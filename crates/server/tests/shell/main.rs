@@ -7,5 +7,8 @@
 )]
 
 mod demo;
+mod pair;
+mod process;
 mod serving;
 mod smtp;
+mod tls;

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use warifu_server::config::Limits;
-use warifu_server::serve::serve;
+use warifu_server::serve::{Door, serve};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -23,7 +23,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, router, limits, async {
+        let task = tokio::spawn(serve(listener, router, Door::plain(limits), async {
             let _ = stopped.await;
         }));
         Self {
@@ -141,4 +141,36 @@ async fn a_request_that_runs_when_the_server_stops_is_answered() {
         TcpStream::connect(server.address).await.is_err(),
         "nobody listens any more"
     );
+}
+
+/// R79: with so many that ask for nothing, others are served.
+const IDLE: usize = 5_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r79_five_thousand_idle_connections_and_slow_ones_keep_nobody_from_being_served() {
+    warifu_server::startup::raise_open_files(2 * IDLE);
+    // Longer than the test may take: nobody is shown out while others are served.
+    let limits = Limits {
+        header_timeout: Duration::from_mins(2),
+        ..Limits::default()
+    };
+    let server = Server::start(routes(), limits).await;
+    let mut idle = Vec::with_capacity(IDLE);
+    for number in 0..IDLE {
+        let mut stream = server.connect().await;
+        // Every tenth has begun a head that never ends.
+        if number % 10 == 0 {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
+        }
+        idle.push(stream);
+    }
+    for _ in 0..100 {
+        let mut good = server.connect().await;
+        good.write_all(REQUEST).await.unwrap();
+        assert!(all_of(good).await.ends_with("page"));
+        for slow in idle.iter_mut().step_by(1_000) {
+            slow.write_all(b"x").await.unwrap();
+        }
+    }
+    drop(idle);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -11,6 +11,8 @@ use warifu_server::mail::{
     Credentials, MailConfig, Mailer, OutgoingMail, Route, Secret, Security, SendError,
     SendErrorKind, SmtpConfig,
 };
+
+use crate::pair::Pair;
 
 struct Server {
     process: Child,
@@ -30,8 +32,7 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let mails = dir.path().join("mails");
         fs::create_dir(&mails).unwrap();
-        let certificate = make_certificate(dir.path());
-        let key = dir.path().join("key.pem");
+        let Pair { certificate, key } = Pair::make(dir.path(), "localhost");
         let mut command = Command::new("/usr/bin/python3");
         command
             .arg(concat!(
@@ -86,38 +87,6 @@ impl Server {
             .map(|path| fs::read_to_string(path).unwrap())
             .collect()
     }
-}
-
-/// A certificate for `localhost` that vouches for itself.
-fn make_certificate(dir: &Path) -> PathBuf {
-    let path = dir.join("certificate.pem");
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-        ])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(dir.join("key.pem"))
-        .arg("-out")
-        .arg(&path)
-        .stderr(Stdio::null())
-        .status();
-    assert!(made.expect("openssl is needed").success());
-    path
 }
 
 fn mail() -> OutgoingMail {

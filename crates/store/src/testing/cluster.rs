@@ -14,10 +14,10 @@ use tokio_postgres::NoTls;
 /// behind the port is not looked at.
 const URL_VARIABLE: &str = "WARIFU_TEST_POSTGRES_URL";
 const GUARD: &str = include_str!("cluster.sh");
-const PASSWORD: &str = "only-for-tests";
+pub(super) const PASSWORD: &str = "only-for-tests";
 /// Another process may take the port between our look and PostgreSQL's start.
 const START_TRIES_MAX: usize = 5;
-const INSTALL: &str = "tests of the store need PostgreSQL: install it (Debian: apt-get install postgresql), \
+pub(super) const INSTALL: &str = "tests of the store need PostgreSQL: install it (Debian: apt-get install postgresql), \
                        put initdb and pg_ctl on PATH, or set WARIFU_TEST_POSTGRES_URL";
 
 /// The server's address, and the guard whose standard input keeps it alive.
@@ -95,8 +95,15 @@ fn server_of(url: &str) -> &str {
     &url[..end]
 }
 
-/// PostgreSQL refuses to run as root, so root lends it the account that Debian made for it.
 fn guard(programs: &Path, port: u16) -> Command {
+    let mut command = as_account(GUARD);
+    command.arg(programs).args([&port.to_string(), PASSWORD]);
+    command
+}
+
+/// A shell that runs a script and keeps watch on its input. PostgreSQL refuses to run as root, so root lends it the account that
+/// Debian made for it.
+pub(super) fn as_account(script: &str) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--", "sh"]);
@@ -105,9 +112,7 @@ fn guard(programs: &Path, port: u16) -> Command {
         Command::new("sh")
     };
     command
-        .args(["-c", GUARD, "guard"])
-        .arg(programs)
-        .args([&port.to_string(), PASSWORD])
+        .args(["-c", script, "guard"])
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -121,13 +126,13 @@ fn is_root() -> bool {
     output.stdout.trim_ascii() == b"0"
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback");
     listener.local_addr().expect("its port").port()
 }
 
 /// The folder with `initdb` and `pg_ctl`: the newest of Debian's, or one on PATH.
-fn programs() -> Option<PathBuf> {
+pub(super) fn programs() -> Option<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

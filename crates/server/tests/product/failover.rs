@@ -1,0 +1,407 @@
+//! F24: two nodes on a primary with a synchronous standby; the primary is killed under load and the standby promoted. No code is
+//! accepted twice, no failure that was told is forgotten, and the nodes go on by themselves.
+//!
+//! `cargo xtask soak failover --times 100` runs it for long.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+use warifu_core::id::UserId;
+use warifu_core::relying::Scopes;
+use warifu_core::time::MINUTE_MS;
+use warifu_core::token::Standing;
+use warifu_core::user::{Role, User};
+use warifu_server::clock::{Clock, random_bytes, system_rng};
+use warifu_store::DatabaseConfig;
+use warifu_store::testing::PostgresPair;
+
+use crate::api::{client, plan};
+use crate::bank::{Bank, SERVICE};
+use crate::phone::Phone;
+
+/// How often the primary is killed; the variable asks for more.
+const FAILOVERS: usize = 2;
+const FAILOVERS_VARIABLE: &str = "WARIFU_TEST_FAILOVERS";
+/// People who type right codes, and people who type wrong ones.
+const RIGHT: usize = 8;
+const WRONG: usize = 4;
+/// Wrong codes of each: one less than suspends, so that a repeated one of unknown outcome shows.
+const WRONG_CODES: u32 = 4;
+/// Threads that send, each with people of its own.
+const SENDERS: usize = 4;
+/// How long a node may take to answer again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries of a request that was not answered.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// A `warifu serve` of its own.
+struct Node {
+    process: Child,
+    api: String,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Node {
+    fn start(bank: &Bank, database: &DatabaseConfig, name: &str) -> Self {
+        let DatabaseConfig::Postgres(postgres) = database else {
+            panic!("not PostgreSQL");
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let file = bank.path(&format!("{name}.toml"));
+        fs::create_dir_all(bank.path("mails")).unwrap();
+        let config = format!(
+            "listen = \"{address}\"\nroot_key = \"root.key\"\n[database]\nurl = \"{}\"\n\
+             [mail]\nfrom = \"otp@bank.example\"\neml_dir = \"mails\"\n[log]\nlevel = \"error\"\n",
+            postgres.url
+        );
+        fs::write(&file, config).unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_warifu"))
+            .args(["serve", "--config"])
+            .arg(&file)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            process,
+            api: format!("http://{address}/api/v1/services/{SERVICE}/users"),
+        }
+    }
+}
+
+/// Somebody with a phone.
+#[derive(Clone)]
+struct Person {
+    login: String,
+    phone: Arc<Phone>,
+}
+
+/// A relying system that asks any of the nodes.
+#[derive(Clone)]
+struct Caller {
+    agent: ureq::Agent,
+    nodes: Vec<String>,
+    key: String,
+}
+
+impl Caller {
+    fn new(nodes: &[Node], key: String) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(5)))
+            .http_status_as_error(false)
+            .build();
+        Self {
+            agent: config.into(),
+            nodes: nodes.iter().map(|node| node.api.clone()).collect(),
+            key,
+        }
+    }
+
+    /// One request to one node. An error says why it is not known what became of it.
+    fn try_verify(
+        &self,
+        node: usize,
+        login: &str,
+        code: &str,
+        name: Option<&str>,
+    ) -> Result<Json, String> {
+        let url = format!("{}/{login}/verify", self.nodes[node % self.nodes.len()]);
+        let mut request = self
+            .agent
+            .post(&url)
+            .header("authorization", &format!("Bearer {}", self.key))
+            .header("content-type", "application/json");
+        if let Some(name) = name {
+            request = request.header("idempotency-key", name);
+        }
+        let told = |error: ureq::Error| error.to_string();
+        let body = json!({ "code": code }).to_string();
+        let mut response = request.send(body).map_err(told)?;
+        let body = response.body_mut().read_to_string().map_err(told)?;
+        match response.status().as_u16() {
+            200 => Ok(serde_json::from_str(&body).unwrap()),
+            500.. => Err(body),
+            status => panic!("{status}: {body}"),
+        }
+    }
+
+    /// The same until it is answered, at one node after the other: the verdict, and how many tries came before it.
+    fn verify(&self, first: usize, login: &str, code: &str, name: Option<&str>) -> (String, u32) {
+        let begun = Instant::now();
+        for tries in 0.. {
+            match self.try_verify(first + tries as usize, login, code, name) {
+                Ok(answer) => return (answer["verdict"].as_str().unwrap().to_owned(), tries),
+                Err(last) => assert!(begun.elapsed() < PATIENCE, "no node answers: {last}"),
+            }
+            thread::sleep(AGAIN);
+        }
+        unreachable!("the loop ends by an answer or by patience");
+    }
+}
+
+/// What one sender was told.
+#[derive(Default)]
+struct Told {
+    /// Right codes that were accepted, by login.
+    accepted: Vec<(Person, String)>,
+    /// By login: wrong codes that were answered, and requests before them whose outcome nobody knows.
+    wrong: BTreeMap<String, (u32, u32)>,
+}
+
+/// Sends right codes under a name each, so that a repetition is the same request (R21), and wrong codes without one, so that each
+/// repetition may be counted too.
+fn send(
+    caller: &Caller,
+    number: usize,
+    people: &[Person],
+    codes: &[[String; 2]],
+    tell: &Sender<()>,
+) -> Told {
+    let mut told = Told::default();
+    for round in 0..WRONG_CODES as usize {
+        for (person, codes) in people.iter().zip(codes) {
+            let types_right = person.login.starts_with("right");
+            if types_right && round < codes.len() {
+                let name = format!("{:032x}", u128::from_ne_bytes(random_bytes()));
+                let (verdict, _) =
+                    caller.verify(number + round, &person.login, &codes[round], Some(&name));
+                assert_eq!(verdict, "accepted", "a right code, asked under one name");
+                told.accepted.push((person.clone(), codes[round].clone()));
+            } else if !types_right {
+                let code = person.phone.wrong_code(Clock::system().now());
+                let (verdict, unknown) = caller.verify(number + round, &person.login, &code, None);
+                let counts = told.wrong.entry(person.login.clone()).or_default();
+                if verdict == "wrong" {
+                    counts.0 += 1;
+                }
+                counts.1 += unknown;
+            }
+            // The one who listens may have heard enough.
+            let _ = tell.send(());
+        }
+    }
+    told
+}
+
+struct Scene {
+    bank: Bank,
+    people: Vec<Person>,
+    /// Somebody whose codes are only asked to see whether a node answers.
+    prober: Person,
+    caller: Caller,
+    _nodes: Vec<Node>,
+    servers: PostgresPair,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let servers = PostgresPair::start();
+        let database = servers.database();
+        let config = database.config().clone();
+        let bank = Bank::open(database).await;
+        bank.set_clock(Clock::system().now());
+        let mut people = Vec::new();
+        for number in 0..=RIGHT + WRONG {
+            let word = if number < RIGHT { "right" } else { "wrong" };
+            let login = format!("{word}-{number}");
+            hire(&bank, &login).await;
+            let phone = Arc::new(bank.phone(&login).await);
+            people.push(Person { login, phone });
+        }
+        let prober = people.pop().unwrap();
+        let key = client(&bank.app, &plan("bank", &Scopes::all().to_string())).await;
+        let nodes = vec![
+            Node::start(&bank, &config, "one"),
+            Node::start(&bank, &config, "other"),
+        ];
+        let caller = Caller::new(&nodes, key);
+        Self {
+            bank,
+            people,
+            prober,
+            caller,
+            _nodes: nodes,
+            servers,
+        }
+    }
+
+    /// The next round begins as if no code had ever been typed.
+    async fn forget(&self) {
+        let begun = Instant::now();
+        // The pool finds the new primary as the nodes do.
+        while let Err(failure) = self.try_forget().await {
+            assert!(begun.elapsed() < PATIENCE, "{failure}");
+        }
+    }
+
+    async fn try_forget(&self) -> Result<(), warifu_store::StoreError> {
+        let mut tx = self.bank.app.store().begin().await?;
+        tx.execute(
+            "UPDATE counter SET version = version + 1, last_step = -1, failures = 0, run_since_success = 0, drift = 0, standing = 'in_use'",
+            Vec::new(),
+        )
+        .await?;
+        tx.execute(
+            "UPDATE token SET suspended_at_ms = NULL, confirmed_at_ms = activated_at_ms",
+            Vec::new(),
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// One failover under load: from the kill to the first answer of each node.
+    async fn round(&mut self) -> Duration {
+        self.forget().await;
+        self.bank.set_clock(Clock::system().now());
+        let now = self.bank.app.now();
+        let codes: Vec<[String; 2]> = self
+            .people
+            .iter()
+            .map(|person| [now, now.plus_ms(MINUTE_MS)].map(|at| person.phone.code(at)))
+            .collect();
+        for node in 0..2 {
+            // Both answer before it begins.
+            let login = self.prober.login.clone();
+            let code = self.prober.phone.wrong_code(now);
+            let caller = self.caller.clone();
+            tokio::task::spawn_blocking(move || caller.verify(node, &login, &code, None))
+                .await
+                .unwrap();
+        }
+        let (tell, answered) = channel();
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|number| {
+                let own = |place: usize| place % SENDERS == number;
+                let people: Vec<_> = pick(&self.people, own);
+                let codes: Vec<_> = pick(&codes, own);
+                let (caller, tell) = (self.caller.clone(), tell.clone());
+                thread::spawn(move || send(&caller, number, &people, &codes, &tell))
+            })
+            .collect();
+        let [moment] = random_bytes::<1>();
+        for _ in 0..usize::from(moment) % (RIGHT + WRONG) + 5 {
+            answered.recv().unwrap();
+        }
+        self.servers.kill_primary();
+        let killed = Instant::now();
+        self.servers.promote_standby();
+        let promoted = killed.elapsed();
+        let probe = self.caller.clone();
+        let (login, code) = (self.prober.login.clone(), self.prober.phone.wrong_code(now));
+        let recovered = tokio::task::spawn_blocking(move || {
+            for node in 0..2 {
+                let asked = Instant::now();
+                while probe.try_verify(node, &login, &code, None).is_err() {
+                    assert!(asked.elapsed() < PATIENCE, "node {node} does not come back");
+                    thread::sleep(AGAIN);
+                }
+            }
+            killed.elapsed()
+        })
+        .await
+        .unwrap();
+        let told = tokio::task::spawn_blocking(move || {
+            senders
+                .into_iter()
+                .map(|sender| sender.join().unwrap())
+                .collect::<Vec<_>>()
+        })
+        .await
+        .unwrap();
+        println!("promoted after {promoted:?}, both nodes answer after {recovered:?}");
+        self.look_for_losses(told).await;
+        self.servers.rejoin();
+        recovered
+    }
+
+    async fn look_for_losses(&self, told: Vec<Told>) {
+        let mut accepted = 0;
+        for told in told {
+            for (person, code) in told.accepted {
+                accepted += 1;
+                for node in 0..2 {
+                    let (caller, login, code) =
+                        (self.caller.clone(), person.login.clone(), code.clone());
+                    let (verdict, _) = tokio::task::spawn_blocking(move || {
+                        caller.verify(node, &login, &code, None)
+                    })
+                    .await
+                    .unwrap();
+                    assert_eq!(verdict, "already_used", "R12: {}", person.login);
+                }
+            }
+            for (login, (counted, unknown)) in told.wrong {
+                let counter = self.bank.token(&login).await.unwrap().counter;
+                let failures = counter.failures;
+                assert!(
+                    (counted..=counted + unknown).contains(&failures)
+                        || counter.standing == Standing::Suspended,
+                    "R31: {login} was told {counted} failures, {unknown} are unknown, {failures} are counted"
+                );
+            }
+        }
+        assert_eq!(accepted, 2 * RIGHT);
+    }
+}
+
+fn pick<T: Clone>(all: &[T], own: impl Fn(usize) -> bool) -> Vec<T> {
+    let places = all.iter().enumerate().filter(|(place, _)| own(*place));
+    places.map(|(_, one)| one.clone()).collect()
+}
+
+/// One more employee of the first company.
+async fn hire(bank: &Bank, login: &str) {
+    let now = bank.app.now();
+    let mut tx = bank.app.store().begin().await.unwrap();
+    let (master, hashes) = tx
+        .user_by_login(&bank.service_id, "master")
+        .await
+        .unwrap()
+        .unwrap();
+    let user = User {
+        id: UserId::new(now, &mut system_rng()),
+        login_id: login.to_owned(),
+        role: Role::General,
+        ..master
+    };
+    assert!(tx.insert_user(&user, &hashes, now).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f24_nothing_is_lost_and_nothing_repeated_when_the_primary_is_killed() {
+    let times = std::env::var(FAILOVERS_VARIABLE)
+        .ok()
+        .map_or(FAILOVERS, |number| number.parse().unwrap());
+    let mut scene = Scene::open().await;
+    let mut recovered = Vec::new();
+    for _ in 0..times {
+        recovered.push(scene.round().await);
+    }
+    recovered.sort();
+    let report = json!({
+        "failovers": times,
+        "replays": 0,
+        "lost_failures": 0,
+        "recovery_ms": {
+            "p50": recovered[times / 2].as_millis(),
+            "max": recovered[times - 1].as_millis(),
+        },
+    });
+    println!("{report}");
+}

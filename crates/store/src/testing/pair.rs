@@ -1,0 +1,106 @@
+//! Two PostgreSQL servers, a primary and its synchronous standby, for tests that lose the primary.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command};
+
+use super::cluster::{INSTALL, PASSWORD, as_account, free_port, programs};
+use super::{POOL_MAX, TestDatabase};
+use crate::{DatabaseConfig, PostgresConfig};
+
+const SCRIPT: &str = include_str!("pair.sh");
+
+/// The two servers. Dropped, they are stopped and their data removed.
+pub struct PostgresPair {
+    guard: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    ports: [u16; 2],
+}
+
+impl PostgresPair {
+    /// Starts both.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or cannot be started.
+    #[must_use]
+    pub fn start() -> Self {
+        let ports = [free_port(), free_port()];
+        let mut command: Command = as_account(SCRIPT);
+        command
+            .arg(programs().expect(INSTALL))
+            .args(ports.map(|port| port.to_string()))
+            .arg(PASSWORD);
+        let mut guard = command.spawn().expect("a shell");
+        let mut pair = Self {
+            input: guard.stdin.take(),
+            output: BufReader::new(guard.stdout.take().expect("the guard's output")),
+            guard,
+            ports,
+        };
+        pair.expect("ready");
+        pair
+    }
+
+    /// The database that is made with the servers, at whichever of them takes writes.
+    #[must_use]
+    pub fn database(&self) -> TestDatabase {
+        let [one, other] = self.ports;
+        let url = format!(
+            "postgres://warifu:{PASSWORD}@127.0.0.1:{one},127.0.0.1:{other}/postgres?sslmode=disable"
+        );
+        TestDatabase {
+            config: DatabaseConfig::Postgres(PostgresConfig {
+                url,
+                pool_max: POOL_MAX,
+                tls_roots: None,
+            }),
+            _folder: None,
+        }
+    }
+
+    /// Kills the primary with all its processes.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill_primary(&mut self) {
+        self.tell("kill");
+    }
+
+    /// Makes the standby the primary.
+    ///
+    /// # Panics
+    /// When it does not become one.
+    pub fn promote_standby(&mut self) {
+        self.tell("promote");
+    }
+
+    /// Brings the dead server back as the synchronous standby.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub fn rejoin(&mut self) {
+        self.tell("rejoin");
+    }
+
+    fn tell(&mut self, command: &str) {
+        let input = self.input.as_mut().expect("the guard's input");
+        writeln!(input, "{command}").expect("the guard");
+        self.expect("done");
+    }
+
+    fn expect(&mut self, word: &str) {
+        let mut told = String::new();
+        self.output
+            .read_line(&mut told)
+            .expect("the guard's answer");
+        assert_eq!(told.trim(), word);
+    }
+}
+
+impl Drop for PostgresPair {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // A guard that is gone has cleaned up, or cannot any more.
+        let _ = self.guard.wait();
+    }
+}

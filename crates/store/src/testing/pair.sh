@@ -1,0 +1,86 @@
+# Runs two PostgreSQL servers on loopback, a primary and a synchronous standby, until standard input closes. Arguments: folder
+# of PostgreSQL's programs, the two ports, password. Says "ready" once; then takes one command a line and answers each with
+# "done" or "failed: ..":
+#   kill     the primary and all its processes are killed (SIGKILL), as when its machine is gone
+#   promote  the standby becomes the primary; it commits alone until the other is back
+#   rejoin   the dead server comes back as synchronous standby, with a fresh copy
+set -u
+programs=$1 port_0=$2 port_1=$3 password=$4
+folder=$(mktemp -d "${TMPDIR:-/tmp}/warifu-test-pair.XXXXXX")
+export PGPASSWORD="$password"
+primary=0
+
+port() { [ "$1" = 0 ] && echo "$port_0" || echo "$port_1"; }
+server() { "$programs/pg_ctl" -D "$folder/$1" -w -t 60 -l "$folder/$1.log" "$2" >>"$folder/log" 2>&1; }
+ask() { "$programs/psql" -h 127.0.0.1 -p "$(port "$1")" -U warifu -d postgres -qAtc "$2" 2>>"$folder/log"; }
+clean_up() {
+    for number in 0 1; do
+        "$programs/pg_ctl" -D "$folder/$number" -m immediate -w stop >/dev/null 2>&1
+    done
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+# A copy of the primary, streaming from it.
+standby() {
+    rm -rf "${folder:?}/$1"
+    "$programs/pg_basebackup" -h 127.0.0.1 -p "$(port "$primary")" -U warifu -D "$folder/$1" -c fast -X stream \
+        >>"$folder/log" 2>&1 || return 1
+    # The copy has the primary's own settings: it must not wait for a standby when it is promoted.
+    printf '%s\n' "primary_conninfo = 'host=127.0.0.1 port=$(port "$primary") user=warifu password=$password application_name=other'" \
+        >"$folder/$1/postgresql.auto.conf"
+    sed -i "s/^port = .*/port = $(port "$1")/" "$folder/$1/postgresql.conf"
+    touch "$folder/$1/standby.signal"
+    server "$1" start || return 1
+    ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
+    ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
+    # From here on no commit is answered that the standby has not on its disk.
+    tries=0
+    until [ "$(ask "$primary" "SELECT sync_state FROM pg_stat_replication")" = sync ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || return 1
+        sleep 0.05
+    done
+}
+
+begin() {
+    printf '%s\n' "$password" >"$folder/password"
+    "$programs/initdb" -D "$folder/0" -U warifu --pwfile="$folder/password" --auth=scram-sha-256 \
+        --encoding=UTF8 --locale=C.UTF-8 >"$folder/log" 2>&1 || return 1
+    cat >>"$folder/0/postgresql.conf" <<END
+port = $port_0
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$folder'
+max_connections = 200
+wal_level = replica
+max_wal_senders = 4
+synchronous_commit = on
+wal_retrieve_retry_interval = '200ms'
+END
+    server 0 start && standby 1
+}
+
+kill_primary() {
+    master=$(head -n 1 "$folder/$primary/postmaster.pid") || return 1
+    # shellcheck disable=SC2046 # one number each
+    kill -9 "$master" $(pgrep -P "$master")
+}
+
+promote() {
+    primary=$((1 - primary))
+    server "$primary" promote
+}
+
+answer() {
+    if "$@"; then echo "done"; else echo "failed: $(tail -n 3 "$folder/log" | tr '\n' ' ')"; fi
+}
+
+if begin; then echo ready; else answer false; exit 1; fi
+while read -r command; do
+    case $command in
+    kill) answer kill_primary ;;
+    promote) answer promote ;;
+    rejoin) answer standby $((1 - primary)) ;;
+    esac
+done
