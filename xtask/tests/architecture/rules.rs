@@ -20,6 +20,10 @@ pub(crate) const DIRECTION: &[(&str, &[&str])] = &[
             "warifu-vault",
         ],
     ),
+    (
+        "warifu-proof",
+        &["warifu", "warifu-core", "warifu-store", "warifu-vault"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -77,6 +81,10 @@ pub(crate) const HTTP_HOMES: &[&str] = &[
 
 /// What only the homes of HTTP say.
 pub(crate) const HTTP_WORDS: &[&str] = &["axum", "axum_extra", "tower_http"];
+
+/// The crate that only tries the product: like a test, it may look into the database. The direction above keeps it out of what
+/// ships.
+pub(crate) const PROOF: &str = "crates/proof/";
 
 /// The longest source file, in lines.
 pub(crate) const LINES_MAX: usize = 600;

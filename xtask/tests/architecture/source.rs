@@ -25,7 +25,9 @@ impl File {
     /// True for Rust source that ships: no test, no help for tests.
     pub(crate) fn is_product(&self) -> bool {
         const TESTS: [&str; 4] = ["tests", "tests.rs", "testing", "testing.rs"];
-        self.is_rust() && !self.path.split('/').any(|part| TESTS.contains(&part))
+        self.is_rust()
+            && !self.path.starts_with(crate::rules::PROOF)
+            && !self.path.split('/').any(|part| TESTS.contains(&part))
     }
 
     /// The text up to the tests inside the file.
