@@ -9,5 +9,6 @@
 
 pub mod checker;
 pub mod history;
+pub mod protocol;
 
 pub mod spec;

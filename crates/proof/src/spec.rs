@@ -23,7 +23,7 @@ pub struct Spec {
 }
 
 /// Whether a token's codes are judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// They are.
     Working,
@@ -69,7 +69,7 @@ pub enum Op {
 }
 
 /// What was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Answer {
     /// The code is right, for the first time.
     Accepted,
@@ -95,7 +95,7 @@ pub enum Answer {
 }
 
 /// The parts of a token's state that a look shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seen {
     /// See [`Spec::last_step`].
     pub last_step: i64,
