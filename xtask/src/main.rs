@@ -1,4 +1,4 @@
-//! The project's own tasks, behind `cargo xtask`: run every test, check the dependencies.
+//! The project's own tasks, behind `cargo xtask`: run every test, check the dependencies, soak.
 //!
 //! Nothing of the product lives here, and the product never depends on it. What a task needs from the machine it
 //! installs or names; it never goes on without it.
@@ -19,8 +19,8 @@ cargo xtask TASK
 Tasks:
   test    run every test of the project on this machine; installs what is missing (see `cargo xtask test --help`)
   wasm    build the browser's part of the activation anew, over the committed one
-  soak    the long forms of tests that try to lose something (see `cargo xtask soak --help`)
   deny    check licences, sources and advisories of the dependencies with cargo-deny
+  soak    try exactly-once for long: model, race, guess, kill (see `cargo xtask soak --help`)
   help    print this
 ";
 
@@ -33,8 +33,8 @@ fn main() -> ExitCode {
     let outcome = match task {
         "test" => test::run(rest),
         "wasm" => wasm::rebuild(),
-        "soak" => soak::run(rest),
         "deny" => deny::run(),
+        "soak" => soak::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

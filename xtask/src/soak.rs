@@ -1,16 +1,28 @@
-//! `cargo xtask soak …`: the long forms of tests that try to lose something. CI runs the short forms with all other tests.
+//! `cargo xtask soak …`: the long forms of the proof of exactly-once. What they do lives in `crates/proof`; here they are built,
+//! with the program that they kill, and get what they need from the machine.
 
 mod failover;
 
 use anyhow::Result;
 
 use crate::Usage;
+use crate::machine::{self, cargo, command, root};
+use crate::test::with_postgres_for_tests;
 
 const HELP: &str = "\
 cargo xtask soak COMMAND [OPTIONS]
 
+Builds everything with optimisation, then tries for long what the tests try for seconds. Each prints one JSON object at the end
+and fails at the first violation. What the figures mean: docs/reliability.md.
+
 Commands:
-  failover --times N   kill the primary of two PostgreSQL servers under load N times (F24)
+  model   every state of the models of the counter protocol
+  race    --submits N --database sqlite|postgres    the same codes at once at three nodes (F1)
+  guess   --rounds N  --database sqlite|postgres    1,000 callers who guess at three nodes (F5)
+  kill    --kills N   --database sqlite|postgres    the program killed over and over (F2, F4, F14, F23)
+  failover --times N  the primary of two PostgreSQL servers killed under load (F24)
+
+`cargo xtask soak COMMAND --help` prints all options.
 ";
 
 /// Runs one of them.
@@ -18,12 +30,50 @@ Commands:
 /// # Errors
 /// When the command line is not understood, something does not build, or a violation is found.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    match arguments.split_first() {
-        Some((name, rest)) if name == "failover" => failover::run(rest),
-        Some((name, _)) if matches!(name.as_str(), "help" | "--help" | "-h") => {
-            print!("{HELP}");
-            Ok(())
-        }
-        _ => Err(Usage(HELP.into()).into()),
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Usage(HELP.into()).into());
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{HELP}");
+        return Ok(());
     }
+    if name == "failover" {
+        return failover::run(rest);
+    }
+    if !["model", "race", "guess", "kill"].contains(&name.as_str()) {
+        return Err(Usage(format!("no soak {name}\n\n{HELP}")).into());
+    }
+    // The program is built as it ships, apart from the harness, whose features would otherwise get into it.
+    if name == "kill" {
+        machine::run(cargo().args(["build", "--release", "--locked", "--package", "warifu"]))?;
+        let program = target().join("release/warifu");
+        let kept = target().join("release/warifu-to-kill");
+        std::fs::copy(&program, &kept)?;
+    }
+    let built = [
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "warifu-proof",
+        "--bin",
+        "soak",
+    ];
+    machine::run(cargo().args(built))?;
+    let mut soak = command(target().join("release/soak"));
+    soak.arg(name).args(rest);
+    if name == "kill" && !rest.iter().any(|argument| argument == "--program") {
+        soak.arg("--program")
+            .arg(target().join("release/warifu-to-kill"));
+    }
+    if rest.iter().any(|argument| argument.contains("postgres")) {
+        return with_postgres_for_tests(|variable, url| machine::run(soak.env(variable, url)));
+    }
+    machine::run(&mut soak)
+}
+
+/// Where cargo puts what it builds.
+fn target() -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), std::path::PathBuf::from)
 }

@@ -249,6 +249,14 @@ fn with_postgres(run: impl FnOnce(&str) -> Result<()>) -> Result<()> {
     run(cluster.url())
 }
 
+/// The same for whoever starts what the tests start: gives the variable to set, and the address.
+///
+/// # Errors
+/// When there is no PostgreSQL, or what is run fails.
+pub(crate) fn with_postgres_for_tests(run: impl FnOnce(&str, &str) -> Result<()>) -> Result<()> {
+    with_postgres(|url| run(POSTGRES_URL, url))
+}
+
 struct Options {
     only: Vec<String>,
     may_install: bool,

@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use warifu_core::audit::{Action, Event, Origin};
 use warifu_core::contract::Contract;
-use warifu_core::id::{ContractId, IssuanceId, ServiceId, TokenId, TokenUserId, UserId};
+use warifu_core::id::{
+    AuditId, ContractId, IssuanceId, OperatorId, ServiceId, TokenId, TokenUserId, UserId,
+};
 use warifu_core::issuance::{Issuance, IssuanceState};
 use warifu_core::oath::{Parameters, Seed, totp};
 use warifu_core::relying::Scopes;
 use warifu_core::service::Policy;
+use warifu_core::suspension::release;
 use warifu_core::time::{DAY_MS, MINUTE_MS, UnixMillis};
 use warifu_core::token::{Token, TokenState};
-use warifu_core::user::{Language, Role, User};
+use warifu_core::user::{Actor, Language, Role, TwoOperators, User};
 use warifu_core::verification::Counter;
 use warifu_server::app::api_clients::{ApiKey, ClientPlan};
 use warifu_server::app::provision::{Plan, ServicePlan};
@@ -22,8 +26,12 @@ use warifu_server::clock::{Clock, random_bytes, system_rng};
 use warifu_store::{DatabaseConfig, PasswordHashes, Store, StoredDataKey, Tx};
 use warifu_vault::{Place, SEALS_PER_KEY_MAX, Vault};
 
+use crate::spec::Answer;
+
 /// The service of every bank here.
 pub const SERVICE: &str = "proof-bank";
+/// How far from now a code may be that a token still accepts, with all that drift can add.
+const REACH: i64 = 8;
 /// Users of one contract: a suspension reads them all.
 const USERS_PER_CONTRACT: usize = 20;
 /// Users made in one transaction.
@@ -35,16 +43,21 @@ pub struct Bank {
     pub database: DatabaseConfig,
     /// The file of the root key.
     pub root_key: PathBuf,
+    /// A key of the API with every scope.
+    pub api_key: ApiKey,
+    terms: Terms,
+    vault: Vault,
+    store: Store,
+}
+
+/// The service of a bank, and its time.
+pub struct Terms {
     /// The service.
     pub service_id: ServiceId,
     /// Its rules.
     pub policy: Policy,
-    /// A key of the API with every scope.
-    pub api_key: ApiKey,
     /// What time it is for all nodes.
     pub clock: Clock,
-    vault: Vault,
-    store: Store,
 }
 
 /// Somebody with a token. No `Debug`: the seed is in it.
@@ -97,10 +110,12 @@ impl Bank {
         Ok(Self {
             database,
             root_key,
-            service_id,
-            policy,
             api_key,
-            clock,
+            terms: Terms {
+                service_id,
+                policy,
+                clock,
+            },
             vault,
             store,
         })
@@ -112,13 +127,27 @@ impl Bank {
     /// When the database cannot be opened.
     pub async fn node(&self) -> Result<Arc<App>> {
         let store = Store::open(&self.database).await?;
-        Ok(Arc::new(app(store, &self.root_key, &self.clock).await?))
+        Ok(Arc::new(
+            app(store, &self.root_key, &self.terms.clock).await?,
+        ))
     }
 
     /// The database.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The service and its time.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Closes the database; nothing of the bank is left open.
+    #[must_use]
+    pub fn close(self) -> Terms {
+        self.terms
     }
 
     /// Makes users with one token each; their names begin with `prefix`.
@@ -145,12 +174,12 @@ impl Bank {
     }
 
     async fn contract(&self, tx: &mut Tx) -> Result<ContractId> {
-        let now = self.clock.now();
+        let now = self.terms.clock.now();
         let id = ContractId::new(now, &mut system_rng());
         let contract = Contract {
             name: id.to_string(),
             id,
-            service_id: self.service_id.clone(),
+            service_id: self.terms.service_id.clone(),
         };
         tx.insert_contract(&contract, now).await?;
         Ok(contract.id)
@@ -163,11 +192,11 @@ impl Bank {
         contract_id: ContractId,
     ) -> Result<Holder> {
         // So long ago that a code of the step before was possible.
-        let then = self.clock.now().plus_ms(-10 * MINUTE_MS);
-        let parameters = self.policy.parameters;
+        let then = self.terms.clock.now().plus_ms(-10 * MINUTE_MS);
+        let parameters = self.terms.policy.parameters;
         let user = User {
             id: UserId::new(then, &mut system_rng()),
-            service_id: self.service_id.clone(),
+            service_id: self.terms.service_id.clone(),
             contract_id,
             login_id,
             name: "-".to_owned(),
@@ -188,7 +217,7 @@ impl Bank {
         let token_id = TokenId::new(then, &mut system_rng());
         let issuance = Issuance {
             id: IssuanceId::new(then, &mut system_rng()),
-            service_id: self.service_id.clone(),
+            service_id: self.terms.service_id.clone(),
             user_id: user.id.clone(),
             token_user_id: TokenUserId::new(&mut system_rng()),
             mail_address: "-".to_owned(),
@@ -205,7 +234,7 @@ impl Bank {
         let sealed = self.sealed(&token_id, parameters, &bytes)?;
         let token = Token {
             id: token_id,
-            service_id: self.service_id.clone(),
+            service_id: self.terms.service_id.clone(),
             user_id: user.id,
             issuance_id: issuance.id,
             parameters,
@@ -253,21 +282,72 @@ impl Holder {
             .to_owned()
     }
 
-    /// A code that is the one of no step within `reach` of `step`; `salt` picks one of them.
+    /// The codes of all steps that a token may accept around `step`, whatever its drift, and of some more.
+    #[must_use]
+    pub fn near(&self, step: i64) -> Vec<(i64, String)> {
+        (step - REACH..=step + REACH)
+            .map(|step| (step, self.code(step)))
+            .collect()
+    }
+
+    /// Whether `code` is that of `step` alone, as seen from `here`.
+    #[must_use]
+    pub fn is_alone(&self, step: i64, code: &str, here: i64) -> bool {
+        self.near(here)
+            .iter()
+            .all(|(other, of_other)| *other == step || of_other != code)
+    }
+
+    /// A code that is none of `near`; `salt` picks one.
     ///
     /// # Panics
-    /// Never: a window holds fewer codes than there are.
+    /// Never: there are more codes than are near.
     #[must_use]
-    pub fn wrong_code(&self, step: i64, reach: i64, salt: u32) -> String {
-        let near: Vec<_> = (step - reach..=step + reach)
-            .map(|step| self.code(step))
-            .collect();
+    pub fn code_but(&self, near: &[(i64, String)], salt: u32) -> String {
         let digits = usize::from(self.parameters.digits);
         let codes = 10_u32.pow(self.parameters.digits.into());
         (0..codes)
-            .map(|n| format!("{:0digits$}", (salt.wrapping_add(n)) % codes))
-            .find(|code| !near.contains(code))
+            .map(|n| format!("{:0digits$}", salt.wrapping_add(n) % codes))
+            .find(|code| near.iter().all(|(_, right)| right != code))
             .expect("a code that is none of the window's")
+    }
+}
+
+/// Lifts a suspension as the product's use cases do it: read, let the core decide, write on the condition of the version, record.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lift(store: &Store, terms: &Terms, holder: &Holder) -> Result<Answer> {
+    let [first, second] = ["proof-1", "proof-2"].map(OperatorId::from_stored);
+    let actor = Actor::Operators(TwoOperators::new(first, second).context("two operators")?);
+    loop {
+        let mut tx = store.begin().await?;
+        let stored = tx.token(&holder.token_id).await?.context("the token")?;
+        let user = tx.user(&stored.token.user_id).await?.context("the user")?;
+        let found = Some((stored.token.clone(), stored.counter));
+        let Ok((token, counter)) = release(&actor, &user, found, &terms.policy) else {
+            return Ok(Answer::Refused);
+        };
+        let version = stored.counter.version;
+        if !tx.swap_counter(&token.id, version, &counter).await? {
+            continue;
+        }
+        tx.set_token_state(&token.id, &token.state).await?;
+        let now = terms.clock.now();
+        let event = Event {
+            id: AuditId::new(now, &mut system_rng()),
+            at: now,
+            service_id: Some(terms.service_id.clone()),
+            actor,
+            action: Action::Release,
+            target_kind: "token",
+            target_id: token.id.to_string(),
+            outcome: "done",
+            origin: Origin::default(),
+        };
+        tx.insert_event(&event).await?;
+        tx.commit().await?;
+        return Ok(Answer::Done);
     }
 }
 

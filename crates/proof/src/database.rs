@@ -1,16 +1,13 @@
 //! What a harness reads out of a database that it tries: the counters, and the audit rows beside them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use anyhow::Result;
-use warifu_core::audit::{Action, Event, Origin};
-use warifu_core::id::{AuditId, TokenId};
+use anyhow::{Context as _, Result, bail, ensure};
+use warifu_core::id::TokenId;
 use warifu_core::token::Standing;
-use warifu_core::user::Actor;
-use warifu_server::clock::system_rng;
-use warifu_store::{Row, Store};
+use warifu_store::{DatabaseConfig, Row, Store};
 
-use crate::bank::Bank;
 use crate::spec::{Seen, State};
 
 /// Every token's counter: its version, and what a look at it shows.
@@ -71,21 +68,57 @@ pub async fn judged_wrong(store: &Store) -> Result<HashMap<TokenId, i64>> {
         .collect()
 }
 
-/// The event of a release.
-#[must_use]
-pub fn released(bank: &Bank, token_id: &TokenId, actor: Actor) -> Event {
-    let now = bank.clock.now();
-    Event {
-        id: AuditId::new(now, &mut system_rng()),
-        at: now,
-        service_id: Some(bank.service_id.clone()),
-        actor,
-        action: Action::Release,
-        target_kind: "token",
-        target_id: token_id.to_string(),
-        outcome: "done",
-        origin: Origin::default(),
+/// How often PostgreSQL is asked whether the killed program's connections are gone.
+const LOOKS_MAX: usize = 10_000;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
+
+/// Waits until no other connection is at work: what a program sent before it was killed, PostgreSQL may still carry out. SQLite
+/// works in the program itself, and is dead with it.
+///
+/// # Errors
+/// When another connection stays.
+pub async fn wait_until_alone(store: &Store, database: &DatabaseConfig) -> Result<()> {
+    if matches!(database, DatabaseConfig::Sqlite { .. }) {
+        return Ok(());
     }
+    for _ in 0..LOOKS_MAX {
+        let others = store
+            .read()
+            .await?
+            .query_one(
+                "SELECT COUNT(pid) AS others FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                Vec::new(),
+            )
+            .await?;
+        if others.context("an answer")?.int("others")? == 0 {
+            return Ok(());
+        }
+        // The server is another process, and tells nobody when it has noticed.
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+    }
+    bail!("a killed program's connection stays")
+}
+
+/// SQLite's own check of the whole file; PostgreSQL was not killed.
+///
+/// # Errors
+/// What is damaged.
+pub async fn is_sound(store: &Store, database: &DatabaseConfig) -> Result<()> {
+    if matches!(database, DatabaseConfig::Postgres(_)) {
+        return Ok(());
+    }
+    let said = store
+        .read()
+        .await?
+        .query("PRAGMA integrity_check", Vec::new())
+        .await?;
+    let problems: Vec<_> = said
+        .iter()
+        .map(|row| row.text("integrity_check").map(str::to_owned))
+        .collect::<Result<_, _>>()?;
+    ensure!(problems == ["ok"], "integrity_check: {problems:?}");
+    Ok(())
 }
 
 fn token_id(row: &Row) -> Result<TokenId> {

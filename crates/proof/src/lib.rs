@@ -7,13 +7,16 @@
 //! | [`history`], [`checker`] | what callers saw, with times; whether some order of it is one the specification allows |
 //! | [`bank`], [`database`] | tokens to try things with, and what became of them |
 //! | [`race`] | callers who submit at the same moment at several nodes |
+//! | [`kill`] | the program itself, driven over HTTP and killed |
 //! | [`protocol`] | a model of several nodes on one database, which calls the functions of `warifu_core` itself |
 
 pub mod bank;
 pub mod checker;
 pub mod database;
 pub mod history;
+pub mod kill;
 pub mod protocol;
 
 pub mod race;
 pub mod spec;
+pub mod watch;

@@ -11,16 +11,13 @@ use rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use warifu_core::audit::Origin;
-use warifu_core::id::OperatorId;
-use warifu_core::suspension::release;
 use warifu_core::time::SECOND_MS;
-use warifu_core::user::{Actor, TwoOperators};
 use warifu_server::app::App;
 use warifu_server::app::api_clients::ApiCaller;
 use warifu_server::app::idempotency::Idempotency;
 use warifu_server::app::verification::{ApiVerification, Verification, Word};
 
-use crate::bank::{Bank, Holder};
+use crate::bank::{Bank, Holder, lift};
 use crate::checker::check;
 use crate::database;
 use crate::history::{Operation, Ticks};
@@ -28,8 +25,6 @@ use crate::spec::{Answer, Limits, Op, Spec, State};
 
 /// Submits that one token gets in one round, all at once.
 const SUBMITS_PER_TOKEN: usize = 8;
-/// How far from now a code may be that a token still accepts, with all that drift can add.
-const REACH: i64 = 8;
 
 /// How large a race is.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +97,7 @@ enum Outcome {
 pub async fn race(
     bank: &Bank,
     size: RaceSize,
-    progress: impl Fn(&RaceReport),
+    mut progress: impl FnMut(&RaceReport),
 ) -> Result<RaceReport> {
     let mut nodes = Vec::with_capacity(size.nodes);
     for _ in 0..size.nodes {
@@ -113,16 +108,16 @@ pub async fn race(
     let prefix = format!("race-{}", size.seed);
     let mut course = Course {
         holders: Arc::new(bank.holders(&prefix, size.tokens).await?),
-        states: vec![Spec::new(Limits::of(&bank.policy)); size.tokens],
+        states: vec![Spec::new(Limits::of(&bank.terms().policy)); size.tokens],
         rng: ChaCha8Rng::seed_from_u64(size.seed),
         round: 0,
         report: RaceReport::default(),
     };
     while course.report.submits < size.submits {
         course.round += 1;
-        let step_ms = i64::from(bank.policy.parameters.step_s) * SECOND_MS;
+        let step_ms = i64::from(bank.terms().policy.parameters.step_s) * SECOND_MS;
         // Two steps on, so that the codes of the last round are old but those of its future are not all.
-        bank.clock.advance(2 * step_ms);
+        bank.terms().clock.advance(2 * step_ms);
         course.run_round(bank, &nodes, size.callers).await?;
         progress(&course.report);
     }
@@ -145,7 +140,11 @@ impl Course {
         nodes: &[(Arc<App>, ApiCaller)],
         callers: usize,
     ) -> Result<()> {
-        let step = bank.policy.parameters.time_step(bank.clock.now().seconds());
+        let step = bank
+            .terms()
+            .policy
+            .parameters
+            .time_step(bank.terms().clock.now().seconds());
         let submits: Arc<Vec<Submit>> = Arc::new(self.plan(step));
         let ticks = Arc::new(Ticks::default());
         let next = Arc::new(AtomicUsize::new(0));
@@ -155,7 +154,7 @@ impl Course {
             let (app, caller) = nodes[at % nodes.len()].clone();
             let (submits, ticks, next, done) =
                 (submits.clone(), ticks.clone(), next.clone(), done.clone());
-            let (holders, service_id) = (self.holders.clone(), bank.service_id.clone());
+            let (holders, service_id) = (self.holders.clone(), bank.terms().service_id.clone());
             tasks.push(tokio::spawn(async move {
                 loop {
                     let mine = next.fetch_add(1, Ordering::Relaxed);
@@ -189,7 +188,7 @@ impl Course {
         let mut histories: HashMap<usize, Vec<Operation>> = HashMap::new();
         for token in suspended {
             let invoked = ticks.next();
-            let answer = lift(bank, &self.holders[token]).await?;
+            let answer = lift(bank.store(), bank.terms(), &self.holders[token]).await?;
             let operation = Operation::answered(Op::Release, invoked, ticks.next(), answer);
             histories.entry(token).or_default().push(operation);
             self.report.releases += 1;
@@ -209,6 +208,7 @@ impl Course {
         for token in 0..self.holders.len() {
             let mix = self.rng.next_u32() % 8;
             let first = submits.len();
+            let near = self.holders[token].near(step);
             for at in 0..SUBMITS_PER_TOKEN {
                 let pick = i64::from(self.rng.next_u32() % 3);
                 let op = match mix {
@@ -221,7 +221,7 @@ impl Course {
                     _ if at % 2 == 0 => Op::Right(step + 1),
                     _ => Op::Wrong,
                 };
-                submits.push(self.submit(token, op, step));
+                submits.push(self.submit(token, op, &near));
             }
             // A request that is sent again before its answer came, perhaps to another node.
             if self.rng.next_u32().is_multiple_of(4) {
@@ -236,28 +236,32 @@ impl Course {
         submits
     }
 
-    fn submit(&mut self, token: usize, op: Op, step: i64) -> Submit {
-        let holder = &self.holders[token];
-        let code = match op {
-            Op::Right(step) => holder.code(step),
-            _ => holder.wrong_code(step, REACH, self.rng.next_u32()),
-        };
+    /// A submit of a token whose codes around now are `near`. A code that is short may be that of two steps; such a one is not
+    /// asked for, because nobody could say which step it stands for.
+    fn submit(&mut self, token: usize, op: Op, near: &[(i64, String)]) -> Submit {
+        if let Op::Right(step) = op {
+            let code_of = |step| {
+                near.iter()
+                    .find(|(of, _)| *of == step)
+                    .map(|(_, code)| code)
+            };
+            if let Some(code) = code_of(step) {
+                if near.iter().filter(|(_, other)| other == code).count() == 1 {
+                    let code = code.clone();
+                    return Submit {
+                        token,
+                        op,
+                        code,
+                        key: None,
+                    };
+                }
+            }
+        }
         Submit {
             token,
-            op: self.as_judged(token, op, &code, step),
-            code,
+            op: Op::Wrong,
+            code: self.holders[token].code_but(near, self.rng.next_u32()),
             key: None,
-        }
-    }
-
-    /// Codes are short: the one of a step may be that of a later step too, and is then accepted for that one.
-    fn as_judged(&self, token: usize, op: Op, code: &str, here: i64) -> Op {
-        match op {
-            Op::Right(_) => (here - REACH..=here + REACH)
-                .rev()
-                .find(|step| self.holders[token].code(*step) == code)
-                .map_or(op, Op::Right),
-            other => other,
         }
     }
 
@@ -399,28 +403,111 @@ pub fn told(verification: &Verification) -> Answer {
     }
 }
 
-/// Lifts a suspension as the product's use cases do it: read, let the core decide, write on the condition of the version, record.
-async fn lift(bank: &Bank, holder: &Holder) -> Result<Answer> {
-    let operators = ["proof-1", "proof-2"].map(OperatorId::from_stored);
-    let [first, second] = operators;
-    let actor = Actor::Operators(TwoOperators::new(first, second).context("two operators")?);
-    loop {
-        let mut tx = bank.store().begin().await?;
-        let stored = tx.token(&holder.token_id).await?.context("the token")?;
-        let user = tx.user(&stored.token.user_id).await?.context("the user")?;
-        let found = Some((stored.token.clone(), stored.counter));
-        let Ok((token, counter)) = release(&actor, &user, found, &bank.policy) else {
-            return Ok(Answer::Refused);
-        };
-        if tx
-            .swap_counter(&token.id, stored.counter.version, &counter)
-            .await?
-        {
-            tx.set_token_state(&token.id, &token.state).await?;
-            tx.insert_event(&database::released(bank, &token.id, actor))
-                .await?;
-            tx.commit().await?;
-            return Ok(Answer::Done);
-        }
+/// How large a guessing attack is.
+#[derive(Clone, Copy, Debug)]
+pub struct GuessSize {
+    /// Nodes on the one database.
+    pub nodes: usize,
+    /// Callers at once, over all nodes.
+    pub callers: usize,
+    /// Tokens that every caller guesses at, once in each round.
+    pub tokens: usize,
+    /// Rounds, each with tokens of its own.
+    pub rounds: u64,
+}
+
+/// What came of guessing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GuessReport {
+    /// Wrong codes that were submitted.
+    pub submits: u64,
+    /// Tokens that were guessed at.
+    pub tokens: u64,
+    /// How many of the guesses were judged, by the audit rows.
+    pub evaluated: u64,
+    /// The most that were judged of one token; never more than the policy allows.
+    pub evaluated_of_one_max: u64,
+    /// Not judged, because the node was busy or lost too many races.
+    pub turned_away: u64,
+}
+
+/// F5: everybody guesses at the same tokens at the same moment. However many they are, a token's guesses are judged as often as the
+/// policy allows, and no more.
+///
+/// # Errors
+/// The first token that was judged too often or not suspended, or what kept the attack from running.
+pub async fn guess(bank: &Bank, size: GuessSize) -> Result<GuessReport> {
+    let mut nodes = Vec::with_capacity(size.nodes);
+    for _ in 0..size.nodes {
+        let app = bank.node().await?;
+        let caller = app.api_caller(&bank.api_key, None).await?;
+        nodes.push((app, caller));
     }
+    let terms = bank.terms();
+    let limit = i64::from(terms.policy.wrong_codes_max);
+    let step = terms
+        .policy
+        .parameters
+        .time_step(terms.clock.now().seconds());
+    let mut report = GuessReport::default();
+    for round in 0..size.rounds {
+        let holders = bank.holders(&format!("guess-{round}"), size.tokens).await?;
+        let guesses = holders.iter().map(|holder| {
+            let code = holder.code_but(&holder.near(step), u32::try_from(round).unwrap_or(0));
+            (holder.login_id.clone(), code)
+        });
+        let guesses: Arc<Vec<_>> = Arc::new(guesses.collect());
+        let start = Arc::new(tokio::sync::Barrier::new(size.callers));
+        let tasks: Vec<_> = (0..size.callers)
+            .map(|at| {
+                let (app, caller) = nodes[at % nodes.len()].clone();
+                let (guesses, start) = (guesses.clone(), start.clone());
+                let service_id = terms.service_id.clone();
+                tokio::spawn(async move {
+                    let mut turned_away = 0_u64;
+                    start.wait().await;
+                    for (login_id, code) in guesses.iter() {
+                        let origin = Origin::default();
+                        let asked = ApiVerification {
+                            service_id: &service_id,
+                            login_id,
+                            code,
+                            caller: &caller,
+                            idempotency: None,
+                            origin: &origin,
+                        };
+                        match app.verify_for_client(asked).await {
+                            Ok(verification) => ensure!(
+                                verification.verdict != Word::Accepted,
+                                "a wrong code was accepted"
+                            ),
+                            Err(failure) if failure.refusal().is_some() => turned_away += 1,
+                            Err(failure) => return Err(failure.into()),
+                        }
+                    }
+                    Ok(turned_away)
+                })
+            })
+            .collect();
+        for task in tasks {
+            report.turned_away += task.await.context("a caller")??;
+        }
+        let judged = database::judged_wrong(bank.store()).await?;
+        let seen = database::counters(bank.store()).await?;
+        for holder in &holders {
+            let guesses = judged.get(&holder.token_id).copied().unwrap_or_default();
+            let (_, seen) = seen.get(&holder.token_id).context("the token is gone")?;
+            ensure!(
+                guesses == limit && seen.state == State::Suspended,
+                "token {}: {guesses} guesses were judged, {limit} are allowed; {seen:?}",
+                holder.token_id
+            );
+            let guesses = u64::try_from(guesses)?;
+            report.evaluated += guesses;
+            report.evaluated_of_one_max = report.evaluated_of_one_max.max(guesses);
+        }
+        report.tokens += u64::try_from(size.tokens)?;
+        report.submits += u64::try_from(size.tokens * size.callers)?;
+    }
+    Ok(report)
 }

@@ -9,13 +9,14 @@ use tempfile::TempDir;
 use warifu_core::service::Policy;
 use warifu_core::time::UnixMillis;
 use warifu_proof::bank::Bank;
-use warifu_proof::race::{RaceSize, race};
+use warifu_proof::race::{GuessSize, RaceSize, guess, race};
 use warifu_server::clock::Clock;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
 on_both_databases!(
     f1_no_code_is_accepted_twice_and_no_wrong_one_is_lost_when_callers_race_on_three_nodes,
+    f5_a_thousand_callers_on_three_nodes_get_no_more_guesses_than_one,
 );
 
 async fn bank(database: &TestDatabase, folder: &TempDir) -> Bank {
@@ -35,12 +36,25 @@ async fn f1_no_code_is_accepted_twice_and_no_wrong_one_is_lost_when_callers_race
         nodes: 3,
         callers: 96,
         tokens: 64,
-        submits: 10_000,
+        submits: 20_000,
         seed: 1,
     };
     let report = race(&bank, size, |_| ()).await.unwrap();
-    println!("{report:?}");
     assert!(report.submits >= size.submits);
     assert_eq!(report.unknown, 0);
     assert!(report.accepted > 0 && report.wrong > 0 && report.releases > 0 && report.repeated > 0);
+}
+
+async fn f5_a_thousand_callers_on_three_nodes_get_no_more_guesses_than_one(database: TestDatabase) {
+    let folder = TempDir::new().unwrap();
+    let bank = bank(&database, &folder).await;
+    let size = GuessSize {
+        nodes: 3,
+        callers: 1_000,
+        tokens: 3,
+        rounds: 1,
+    };
+    let report = guess(&bank, size).await.unwrap();
+    assert_eq!(report.evaluated_of_one_max, 5);
+    assert_eq!(report.evaluated, 15);
 }

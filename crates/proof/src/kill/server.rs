@@ -1,0 +1,113 @@
+//! The program under test as a process.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context as _, Result};
+use warifu_store::DatabaseConfig;
+
+use crate::bank::Bank;
+
+/// Ports from here on, below those that the system gives to clients: a client that tries again and again while nobody listens
+/// would one day be given the very port that it knocks at, and talk to itself.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// How to start it.
+pub(super) struct Server {
+    program: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    address: SocketAddr,
+}
+
+/// One life of it; dropping it kills it.
+pub(super) struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Writes its configuration.
+    pub(super) fn prepare(program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
+        let address = free_address()?;
+        let database = match &bank.database {
+            DatabaseConfig::Sqlite { path } => path.display().to_string(),
+            DatabaseConfig::Postgres(postgres) => postgres.url.clone(),
+        };
+        let text = format!(
+            "listen = \"{address}\"\npublic_url = \"http://{address}\"\nroot_key = {:?}\n\
+             [database]\nurl = {database:?}\n[mail]\nfrom = \"Bank <otp@bank.example>\"\neml_dir = {:?}\n\
+             [log]\nlevel = \"error\"\n",
+            bank.root_key,
+            folder.join("mail")
+        );
+        std::fs::create_dir_all(folder.join("mail"))?;
+        let config = folder.join("warifu.toml");
+        std::fs::write(&config, text)?;
+        Ok(Self {
+            program: program.to_owned(),
+            config,
+            log: folder.join("warifu.log"),
+            address,
+        })
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn start(&self) -> Result<Running> {
+        let log = File::create(&self.log)?;
+        let child = Command::new(&self.program)
+            .arg("serve")
+            .arg("--config")
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program.display()))?;
+        Ok(Running {
+            child,
+            log: self.log.clone(),
+        })
+    }
+}
+
+impl Running {
+    /// SIGKILL, and the end.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// What it wrote.
+    pub(super) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It is dead already, but for a soak that ends early.
+        let _ = self.kill();
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    static SOAKS: AtomicU32 = AtomicU32::new(0);
+    // Two soaks at once, of one process or of two, begin to look at different places.
+    let soak = SOAKS.fetch_add(1, Ordering::Relaxed);
+    let offset = u16::try_from((std::process::id() + 997 * soak) % 12_000)?;
+    PORTS
+        .cycle()
+        .skip(offset.into())
+        .take(PORTS.len())
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .context("no free port")
+}
