@@ -21,6 +21,7 @@ mod api_verify;
 mod audit;
 mod crashes;
 mod failover;
+mod faults;
 mod http;
 mod issuance;
 mod management;
