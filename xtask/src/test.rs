@@ -62,7 +62,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         what: "unit, property and integration tests, on SQLite and PostgreSQL",
-        packages: &[&POSTGRESQL, &PYTHON, &CURL],
+        packages: &[&POSTGRESQL, &PYTHON, &CURL, &FAKETIME],
         run: workspace,
     },
     Stage {

@@ -3,13 +3,14 @@
 //! used up, every acknowledged wrong code is counted, each change has its audit row. Answers that never came are counted apart;
 //! each may have happened or not, and no third thing.
 
-mod client;
+pub mod client;
 mod plan;
-mod server;
+pub mod server;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -167,6 +168,7 @@ impl Soak {
         let started = Watch::start();
         let mut child = self.server.start()?;
         let first_accept = Arc::new(Notify::new());
+        let dead = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::with_capacity(size.connections);
         for at in 0..size.connections {
             let driver = Driver {
@@ -178,6 +180,7 @@ impl Soak {
                 started,
                 // One connection begins with what was accepted before the kill.
                 begins_with_replay: at == 0,
+                dead: dead.clone(),
             };
             tasks.push(tokio::spawn(driver.drive()));
         }
@@ -190,6 +193,7 @@ impl Soak {
         let wait_us = self.rng.next_u64() % size.within_us.max(1);
         tokio::time::sleep(Duration::from_micros(wait_us)).await;
         child.kill()?;
+        dead.store(true, Ordering::Relaxed);
         self.report.kills += 1;
         let mut first = None;
         for task in tasks {
@@ -321,6 +325,8 @@ struct Driver {
     first_accept: Arc<Notify>,
     started: Watch,
     begins_with_replay: bool,
+    /// Set when the program was killed.
+    dead: Arc<AtomicBool>,
 }
 
 impl Driver {
@@ -328,7 +334,8 @@ impl Driver {
     async fn drive(self) -> Result<(Vec<Asked>, Option<Duration>)> {
         let mut asked = Vec::new();
         let mut first = None;
-        let Some(mut connection) = Connection::open(self.address, &self.api_key).await else {
+        let Some(mut connection) = Connection::open(self.address, &self.api_key, &self.dead).await
+        else {
             return Ok((asked, first));
         };
         let mut replay = self.begins_with_replay;

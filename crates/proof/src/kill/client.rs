@@ -1,6 +1,7 @@
 //! As little HTTP as it takes to ask one question again and again over one connection.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,7 +20,7 @@ const TRIES_MAX: usize = 60_000;
 const TRY_AGAIN_AFTER: Duration = Duration::from_micros(500);
 
 /// A kept-alive connection.
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     address: SocketAddr,
     authorization: String,
@@ -28,17 +29,20 @@ pub(super) struct Connection {
 
 /// What the program said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub enum Reply {
     /// 200.
     Judged(Answer),
-    /// 409, 429 or 503: nothing was judged.
+    /// 429 or 503: nothing was judged, as far as the program knows.
     TurnedAway,
 }
 
 impl Connection {
-    /// Waits until the program listens. `None` when it does not.
-    pub(super) async fn open(address: SocketAddr, api_key: &str) -> Option<Self> {
+    /// Waits until the program listens. `None` when it does not, or when it is dead before it was reached.
+    pub async fn open(address: SocketAddr, api_key: &str, dead: &AtomicBool) -> Option<Self> {
         for _ in 0..TRIES_MAX {
+            if dead.load(Ordering::Relaxed) {
+                return None;
+            }
             if let Ok(stream) = TcpStream::connect(address).await {
                 stream.set_nodelay(true).ok()?;
                 return Some(Self {
@@ -55,7 +59,29 @@ impl Connection {
     }
 
     /// Asks; `None` when the connection ended before the answer was whole.
-    pub(super) async fn verify(&mut self, login_id: &str, code: &str) -> Result<Option<Reply>> {
+    ///
+    /// # Errors
+    /// When the answer is none that the API may give.
+    pub async fn verify(&mut self, login_id: &str, code: &str) -> Result<Option<Reply>> {
+        let Some(answer) = self.ask(login_id, code).await? else {
+            return Ok(None);
+        };
+        match answer.status {
+            200 => {
+                let verification: Verification =
+                    serde_json::from_value(answer.body).context("the answer's JSON")?;
+                Ok(Some(Reply::Judged(told(&verification))))
+            }
+            429 | 503 => Ok(Some(Reply::TurnedAway)),
+            other => bail!("status {other}: {}", answer.body),
+        }
+    }
+
+    /// Asks, and gives the answer as it came; `None` when the connection ended before it was whole.
+    ///
+    /// # Errors
+    /// When the answer is no HTTP with JSON.
+    pub async fn ask(&mut self, login_id: &str, code: &str) -> Result<Option<Whole>> {
         let body = format!("{{\"code\":\"{code}\"}}");
         let request = format!(
             "POST /api/v1/services/{SERVICE}/users/{login_id}/verify HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\
@@ -69,16 +95,8 @@ impl Connection {
         }
         self.read.clear();
         loop {
-            if let Some((status, body)) = whole(&self.read)? {
-                return match status {
-                    200 => {
-                        let verification: Verification =
-                            serde_json::from_slice(body).context("the answer's JSON")?;
-                        Ok(Some(Reply::Judged(told(&verification))))
-                    }
-                    409 | 429 | 503 => Ok(Some(Reply::TurnedAway)),
-                    other => bail!("status {other}: {}", String::from_utf8_lossy(body)),
-                };
+            if let Some(answer) = whole(&self.read)? {
+                return Ok(Some(answer));
             }
             if self.read.len() > ANSWER_MAX {
                 bail!("an answer without an end");
@@ -91,23 +109,42 @@ impl Connection {
     }
 }
 
-/// Status and body, once all of it is there.
-fn whole(read: &[u8]) -> Result<Option<(u16, &[u8])>> {
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After`, in seconds.
+    pub retry_after_s: Option<u32>,
+    /// The JSON.
+    pub body: serde_json::Value,
+}
+
+/// The answer, once all of it is there.
+fn whole(read: &[u8]) -> Result<Option<Whole>> {
     let Some(head_ends) = read.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = std::str::from_utf8(&read[..head_ends]).context("the head's text")?;
+    let field = |name: &str| {
+        head.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(of, _)| of.eq_ignore_ascii_case(name))
+            .and_then(|(_, value)| value.trim().parse().ok())
+    };
     let status = head
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok())
         .context("a status line")?;
-    let length: usize = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, length)| length.trim().parse().ok())
-        .context("an answer without a length")?;
+    let length: u32 = field("content-length").context("an answer without a length")?;
     let body = &read[head_ends + 4..];
-    Ok((body.len() >= length).then(|| (status, &body[..length])))
+    let Some(body) = body.get(..length as usize) else {
+        return Ok(None);
+    };
+    Ok(Some(Whole {
+        status,
+        retry_after_s: field("retry-after"),
+        body: serde_json::from_slice(body).context("the answer's JSON")?,
+    }))
 }

@@ -1,5 +1,6 @@
 //! The program under test as a process.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::bank::Bank;
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// How to start it.
-pub(super) struct Server {
+pub struct Server {
     program: PathBuf,
     config: PathBuf,
     log: PathBuf,
@@ -24,19 +25,30 @@ pub(super) struct Server {
 }
 
 /// One life of it; dropping it kills it.
-pub(super) struct Running {
+pub struct Running {
     child: Child,
     log: PathBuf,
 }
 
 impl Server {
     /// Writes its configuration.
-    pub(super) fn prepare(program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
-        let address = free_address()?;
+    ///
+    /// # Errors
+    /// When there is no free port, or the folder refuses.
+    pub fn prepare(program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
         let database = match &bank.database {
             DatabaseConfig::Sqlite { path } => path.display().to_string(),
             DatabaseConfig::Postgres(postgres) => postgres.url.clone(),
         };
+        Self::prepare_on(&database, program, bank, folder)
+    }
+
+    /// The same with another address of the bank's database.
+    ///
+    /// # Errors
+    /// As [`Server::prepare`].
+    pub fn prepare_on(database: &str, program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
+        let address = free_address()?;
         let text = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\nroot_key = {:?}\n\
              [database]\nurl = {database:?}\n[mail]\nfrom = \"Bank <otp@bank.example>\"\neml_dir = {:?}\n\
@@ -55,16 +67,31 @@ impl Server {
         })
     }
 
-    pub(super) const fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn start(&self) -> Result<Running> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start(&self) -> Result<Running> {
+        self.start_with(&[])
+    }
+
+    /// Starts it with these variables.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start_with(&self, variables: &[(&str, &OsStr)]) -> Result<Running> {
         let log = File::create(&self.log)?;
         let child = Command::new(&self.program)
             .arg("serve")
             .arg("--config")
             .arg(&self.config)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -79,14 +106,18 @@ impl Server {
 
 impl Running {
     /// SIGKILL, and the end.
-    pub(super) fn kill(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
     /// What it wrote.
-    pub(super) fn said(&self) -> String {
+    #[must_use]
+    pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
