@@ -53,6 +53,8 @@ actions! {
     ConfirmationPassword = "confirmation_password",
     /// A service, contract or user made.
     Provision = "provision",
+    /// A fence put up before a service whose data was restored (R23).
+    Fence = "fence",
     /// A key made or brought into use.
     Key = "key",
     /// A client of the API made (J10).

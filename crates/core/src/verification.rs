@@ -3,7 +3,7 @@
 
 use crate::oath::{Code, Parameters, Seed, totp};
 use crate::service::Policy;
-use crate::time::UnixMillis;
+use crate::time::{SECOND_MS, UnixMillis};
 use crate::token::{RevokedBy, Standing};
 
 /// The narrow row of a token that every verification reads and writes.
@@ -50,6 +50,8 @@ pub const RESYNCHRONISATION_STEPS: i8 = 5;
 impl Counter {
     /// The counter behind a fence that was put up at `fence` (R23): after a restore, codes may have been accepted that this
     /// copy of the data knows nothing of. Every step whose code could have been accepted by then counts as used.
+    ///
+    /// [`fence_ends_at`] tells when people can sign in again.
     #[must_use]
     pub fn behind(
         self,
@@ -60,14 +62,25 @@ impl Counter {
         let Some(fence) = fence else {
             return self;
         };
-        let farthest = i64::from(policy.window.drift_max).max(RESYNCHRONISATION_STEPS.into());
-        let used =
-            parameters.time_step(fence.seconds()) + i64::from(policy.window.ahead) + farthest;
         Self {
-            last_step: self.last_step.max(used),
+            last_step: self.last_step.max(last_used(fence, parameters, policy)),
             ..self
         }
     }
+}
+
+/// The last step whose code any token could have had accepted by `fence`.
+fn last_used(fence: UnixMillis, parameters: &Parameters, policy: &Policy) -> i64 {
+    let farthest = i64::from(policy.window.drift_max).max(RESYNCHRONISATION_STEPS.into());
+    parameters.time_step(fence.seconds()) + i64::from(policy.window.ahead) + farthest
+}
+
+/// When the code that a token with a right clock shows is accepted again behind a fence (R23).
+#[must_use]
+pub fn fence_ends_at(fence: UnixMillis, policy: &Policy) -> UnixMillis {
+    let parameters = &policy.parameters;
+    let first = last_used(fence, parameters, policy) + 1;
+    UnixMillis(first * i64::from(parameters.step_s) * SECOND_MS)
 }
 
 /// What came of a code.
@@ -545,7 +558,8 @@ mod tests {
                 bench.counter.failures = 0;
                 bench.counter.standing = Standing::Activated;
             }
-            let after = NOW.plus_ms((ahead + 2) * step_ms);
+            let after = fence_ends_at(NOW, &bench.policy);
+            assert!(after <= NOW.plus_ms((ahead + 2) * step_ms));
             let code = bench.code(after, 0);
             assert!(matches!(
                 bench.verify(after, &code),

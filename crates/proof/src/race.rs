@@ -15,7 +15,7 @@ use warifu_core::time::SECOND_MS;
 use warifu_server::app::App;
 use warifu_server::app::api_clients::ApiCaller;
 use warifu_server::app::idempotency::Idempotency;
-use warifu_server::app::verification::{ApiVerification, Verification, Word};
+use warifu_server::app::verification::{ApiVerification, AskedCodes, Verification, Word};
 
 use crate::bank::{Bank, Holder, lift};
 use crate::checker::check;
@@ -165,7 +165,7 @@ impl Course {
                     let asked = ApiVerification {
                         service_id: &service_id,
                         login_id: &holders[submit.token].login_id,
-                        code: &submit.code,
+                        codes: AskedCodes::One(&submit.code),
                         caller: &caller,
                         idempotency: submit.key.as_ref(),
                         origin: &origin,

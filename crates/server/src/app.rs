@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod api_clients;
 mod failure;
+pub mod fence;
 pub mod health;
 pub mod housekeeping;
 pub mod idempotency;

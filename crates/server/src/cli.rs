@@ -6,6 +6,7 @@ pub mod api_client;
 pub mod authenticator;
 pub mod bench;
 pub mod demo;
+pub mod fence;
 pub mod provision;
 pub mod serve;
 pub mod webhook;
@@ -57,6 +58,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Provision(Box<provision::ProvisionArgs>),
     Bench(Box<bench::BenchArgs>),
+    Fence(Box<fence::FenceArgs>),
     ApiClient(api_client::ApiClientArgs),
     Webhook(Box<webhook::WebhookArgs>),
     Authenticator(authenticator::AuthenticatorArgs),
@@ -75,6 +77,7 @@ pub fn run() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Serve(args) => with_runtime(serve::run(*args)),
         Command::Demo(args) => with_runtime(demo::run(args)),
+        Command::Fence(args) => with_runtime(fence::run(*args)),
         Command::Bench(args) => with_runtime(bench::run(*args)),
         Command::Provision(args) => with_runtime(provision::run(*args)),
         Command::ApiClient(args) => with_runtime(api_client::run(args)),

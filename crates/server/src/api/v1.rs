@@ -52,6 +52,7 @@ pub fn routes(app: &Arc<App>) -> Router {
 fn operations(app: &Arc<App>) -> (Router, OpenApi) {
     let hot = OpenApiRouter::new()
         .routes(routes!(verification::verify))
+        .routes(routes!(verification::resynchronise))
         .layer(from_fn_with_state(Arc::clone(app), gate::remembered));
     let ordinary = OpenApiRouter::new()
         .routes(routes!(reading::services))

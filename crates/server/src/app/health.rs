@@ -23,6 +23,10 @@ pub enum Obstacle {
     Database,
     /// The database has a schema that this program does not know.
     Schema,
+    /// The clock jumped: codes are not judged (R19).
+    Clock,
+    /// As many codes wait as may.
+    Queue,
 }
 
 impl Obstacle {
@@ -33,6 +37,8 @@ impl Obstacle {
             Self::Stopping => "stopping",
             Self::Database => "database",
             Self::Schema => "schema",
+            Self::Clock => "clock",
+            Self::Queue => "queue",
         }
     }
 }
@@ -51,6 +57,12 @@ impl App {
         let mut obstacles = Vec::new();
         if self.health.stopping.load(Ordering::Relaxed) {
             obstacles.push(Obstacle::Stopping);
+        }
+        if self.clock.steady().is_err() {
+            obstacles.push(Obstacle::Clock);
+        }
+        if !self.verifications.has_room() {
+            obstacles.push(Obstacle::Queue);
         }
         obstacles.extend(self.database_obstacle().await);
         obstacles

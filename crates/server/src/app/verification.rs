@@ -20,7 +20,7 @@ use queue::{Answer, Channel, Login, Proof, Question};
 
 pub(super) use batch::Verifier;
 pub(super) use bearer::Opened;
-pub use for_client::{ApiVerification, ReleasersWord, Verification, Word};
+pub use for_client::{ApiVerification, AskedCodes, ReleasersWord, Verification, Word};
 pub(super) use queue::Queue;
 pub use queue::{BATCH_MAX, WAITING_MAX};
 

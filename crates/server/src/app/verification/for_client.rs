@@ -18,6 +18,25 @@ use crate::app::idempotency::Idempotency;
 use crate::app::relying::moment;
 use crate::app::{App, Failure};
 
+/// What a relying system sent to be judged.
+#[derive(Clone, Copy)]
+pub enum AskedCodes<'a> {
+    /// One code.
+    One(&'a str),
+    /// Two codes that the token showed one after the other, to find a clock that went astray (R17).
+    Consecutive([&'a str; 2]),
+}
+
+impl AskedCodes<'_> {
+    fn proof(self) -> Proof {
+        let own = |text: &str| Zeroizing::new(text.to_owned());
+        match self {
+            Self::One(code) => Proof::Exact(own(code)),
+            Self::Consecutive(codes) => Proof::Consecutive(codes.map(own)),
+        }
+    }
+}
+
 /// What a relying system asks.
 #[derive(Clone, Copy)]
 pub struct ApiVerification<'a> {
@@ -25,8 +44,8 @@ pub struct ApiVerification<'a> {
     pub service_id: &'a ServiceId,
     /// What the user signs in with.
     pub login_id: &'a str,
-    /// The code, exactly as it is to be judged.
-    pub code: &'a str,
+    /// The code, exactly as it is to be judged; or two consecutive ones.
+    pub codes: AskedCodes<'a>,
     /// Who asks.
     pub caller: &'a ApiCaller,
     /// The name of the request, if it has one.
@@ -160,7 +179,7 @@ impl Verification {
 }
 
 impl App {
-    /// Judges a code for a relying system.
+    /// Judges a code for a relying system, or two consecutive ones.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for a user that is not there for this caller (R41), [`Refusal::CodeFormat`] for what is not exactly so
@@ -169,9 +188,8 @@ impl App {
         &self,
         asked: ApiVerification<'_>,
     ) -> Result<Verification, Failure> {
-        let proof = Proof::Exact(Zeroizing::new(asked.code.to_owned()));
         let caller = asked.caller;
-        match self.ask_for_client(&asked, caller, proof).await? {
+        match self.ask_for_client(&asked, caller).await? {
             Some(verification) => Ok(verification),
             // The key is read anew, and the question asked once more.
             None => {
@@ -179,8 +197,7 @@ impl App {
                 let address = address.and_then(|text| text.parse().ok());
                 let caller = self.renewed_api_caller(caller, address).await?;
                 caller.may(Scope::Verify)?;
-                let proof = Proof::Exact(Zeroizing::new(asked.code.to_owned()));
-                let answer = self.ask_for_client(&asked, &caller, proof).await?;
+                let answer = self.ask_for_client(&asked, &caller).await?;
                 answer.ok_or(Refusal::ApiKeyRefused.into())
             }
         }
@@ -191,14 +208,13 @@ impl App {
         &self,
         asked: &ApiVerification<'_>,
         caller: &ApiCaller,
-        proof: Proof,
     ) -> Result<Option<Verification>, Failure> {
         let question = Question {
             login: Login {
                 service_id: asked.service_id.clone(),
                 login_id: asked.login_id.to_owned(),
             },
-            proof,
+            proof: asked.codes.proof(),
             channel: Channel::Client {
                 caller: Box::new(caller.clone()),
                 idempotency: asked.idempotency.cloned(),
