@@ -471,7 +471,7 @@ pub async fn guess(bank: &Bank, size: GuessSize) -> Result<GuessReport> {
                         let asked = ApiVerification {
                             service_id: &service_id,
                             login_id,
-                            code,
+                            codes: AskedCodes::One(code),
                             caller: &caller,
                             idempotency: None,
                             origin: &origin,

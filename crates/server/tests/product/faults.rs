@@ -92,7 +92,7 @@ async fn a_full_queue_turns_codes_away_at_once_and_judges_those_that_wait(databa
             let asked = ApiVerification {
                 service_id: &api.bank.service_id,
                 login_id: "hanako",
-                code: &code,
+                codes: AskedCodes::One(&code),
                 caller: &caller,
                 idempotency: None,
                 origin: &Origin::default(),
