@@ -5,7 +5,7 @@ use warifu_core::relying::{Client, Scopes};
 use warifu_core::user::Role;
 
 use super::sample::{NOW, store_contract, store_user, user};
-use crate::{KeyStanding, NewAnswer, Store, StoredAnswer, StoredKey, on_both_databases};
+use crate::{KeyStanding, NewAnswer, Store, StoredAnswer, StoredKey, Wanted, on_both_databases};
 
 on_both_databases! { store:
     a_client_comes_back_as_it_went_and_its_name_is_its_own,
@@ -110,8 +110,12 @@ async fn a_change_of_a_client_shows_in_the_standing_of_its_keys(store: Store) {
         disabled: false,
         expires_at: None,
     };
-    let found = tx.api_keys_standing(&["k1", "nobody"]).await.unwrap();
-    assert_eq!(found, [standing.clone()]);
+    let wanted = Wanted {
+        key_ids: vec!["k1", "nobody"],
+        ..Wanted::default()
+    };
+    let found = tx.ground(&wanted).await.unwrap().standings;
+    assert_eq!(found, [("k1".to_owned(), standing.clone())].into());
     assert!(tx.set_api_client_disabled(&client.id, true).await.unwrap());
     assert!(!tx.set_api_client_disabled(&client.id, true).await.unwrap());
     assert!(tx.lock_api_client(&client.id).await.unwrap());
@@ -120,7 +124,8 @@ async fn a_change_of_a_client_shows_in_the_standing_of_its_keys(store: Store) {
         disabled: true,
         ..standing
     };
-    assert_eq!(tx.api_keys_standing(&["k1"]).await.unwrap(), [changed]);
+    let found = tx.ground(&wanted).await.unwrap().standings;
+    assert_eq!(found, [("k1".to_owned(), changed)].into());
 }
 
 async fn an_answer_is_kept_once_and_removed_by_its_age(store: Store) {
@@ -149,13 +154,16 @@ async fn an_answer_is_kept_once_and_removed_by_its_age(store: Store) {
     let later = NOW.plus_ms(1);
     let newer = [new(&one, "later", "4")];
     assert!(tx.insert_api_answers(&newer, later).await.unwrap());
-    let asked = [
-        (&one.id, "later"),
-        (&other.id, "later"),
-        (&one.id, "key"),
-        (&other.id, "key"),
-    ];
-    let found = tx.api_answers(&asked).await.unwrap();
+    let wanted = Wanted {
+        answers: vec![
+            (&one.id, "later"),
+            (&other.id, "later"),
+            (&one.id, "key"),
+            (&other.id, "key"),
+        ],
+        ..Wanted::default()
+    };
+    let found = tx.ground(&wanted).await.unwrap().answers;
     let expected = [
         ((one.id.clone(), "later".to_owned()), kept("4")),
         ((one.id.clone(), "key".to_owned()), kept("1")),
@@ -164,7 +172,8 @@ async fn an_answer_is_kept_once_and_removed_by_its_age(store: Store) {
     assert_eq!(found, expected.into());
     assert_eq!(tx.remove_api_answers_before(later, 1).await.unwrap(), 1);
     assert_eq!(tx.remove_api_answers_before(later, 9).await.unwrap(), 1);
-    let left = tx.api_answers(&asked).await.unwrap();
+    let left = tx.ground(&wanted).await.unwrap().answers;
+    assert_eq!(tx.api_answer(&one.id, "key").await.unwrap(), None);
     assert_eq!(
         left,
         [((one.id.clone(), "later".to_owned()), kept("4"))].into()
