@@ -12,6 +12,7 @@ mod issuing;
 mod mails;
 mod people;
 mod records;
+mod relying;
 mod sessions;
 mod statements;
 mod tokens;

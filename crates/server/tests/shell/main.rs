@@ -6,6 +6,7 @@
     reason = "in a test, an unwrap that fails is the test failing"
 )]
 
+mod api_client;
 mod demo;
 mod pair;
 mod process;
