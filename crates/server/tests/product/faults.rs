@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use warifu_core::audit::Origin;
 use warifu_core::refusal::Refusal;
 use warifu_server::app::api_clients::ApiKey;
-use warifu_server::app::verification::{ApiVerification, Word};
+use warifu_server::app::verification::{ApiVerification, AskedCodes, Word};
 use warifu_server::config::Limits;
 use warifu_store::testing::TestDatabase;
 use warifu_store::{Store, Tx, on_both_databases};
