@@ -396,3 +396,42 @@ async fn r66_a_check_finds_the_wrong_root_key() {
         "{lines:?}"
     );
 }
+
+#[test]
+fn a_certificate_and_its_key_are_given_together_or_not_at_all() {
+    assert!(Case::new(ENOUGH).config().tls.is_none());
+    let both = format!("{ENOUGH}\n[tls]\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"");
+    let case = Case::new(&both);
+    let files = case.config().tls.unwrap();
+    assert_eq!(files.key, case.path("k.pem"), "from the file's own folder");
+    for (given, missing) in [
+        ("certificate_file", "`tls.key_file`"),
+        ("key_file", "`tls.certificate_file`"),
+    ] {
+        let problem = Case::new(&format!("{ENOUGH}\n[tls]\n{given} = \"x.pem\"")).problem();
+        assert!(
+            problem.contains(missing) && problem.contains("is not set"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn r94_measurements_are_for_the_own_networks_unless_said_otherwise() {
+    assert!(Case::new(ENOUGH).config().metrics_listen.is_none());
+    let case = |listen: &str, more: &str| {
+        Case::new(&format!(
+            "{ENOUGH}\n[metrics]\nlisten = \"{listen}\"\n{more}"
+        ))
+    };
+    for private in ["127.0.0.1:1", "10.1.2.3:1", "[::1]:1", "[fd00::1]:1"] {
+        assert!(case(private, "").config().metrics_listen.is_some());
+    }
+    for public in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[2001:db8::1]:1"] {
+        let problem = case(public, "").problem();
+        assert!(problem.contains("metrics.reach"), "{problem}");
+        let anywhere = case(public, "reach = \"anywhere\"");
+        assert!(anywhere.config().metrics_listen.is_some());
+    }
+    assert!(case("nowhere", "").problem().contains("ADDRESS:PORT"));
+}

@@ -38,7 +38,7 @@ const WRONG_CODES: u32 = 4;
 /// Threads that send, each with people of its own.
 const SENDERS: usize = 4;
 /// How long a node may take to answer again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two tries of a request that was not answered.
 const AGAIN: Duration = Duration::from_millis(20);
 

@@ -159,7 +159,7 @@ async fn r71_older_versions_and_ciphers_without_forward_secrecy_are_refused() {
 async fn a_new_pair_serves_new_connections_and_drops_none() {
     let server = Server::start().await;
     let old = server.pair.der();
-    let mut open = connect(server.port, &[old.clone()], &[&TLS13])
+    let mut open = connect(server.port, std::slice::from_ref(&old), &[&TLS13])
         .await
         .unwrap();
     ask(&mut open).await;

@@ -126,7 +126,7 @@ fn is_root() -> bool {
     output.stdout.trim_ascii() == b"0"
 }
 
-pub(super) fn free_port() -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback");
     listener.local_addr().expect("its port").port()
 }
