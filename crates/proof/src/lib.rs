@@ -9,6 +9,7 @@
 //! | [`race`] | callers who submit at the same moment at several nodes |
 //! | [`kill`] | the program itself, driven over HTTP and killed |
 //! | [`protocol`] | a model of several nodes on one database, which calls the functions of `warifu_core` itself |
+//! | [`restore`] | a model of a restore and of the fence after it |
 
 pub mod bank;
 pub mod checker;
@@ -18,5 +19,6 @@ pub mod kill;
 pub mod protocol;
 
 pub mod race;
+pub mod restore;
 pub mod spec;
 pub mod watch;
