@@ -77,7 +77,7 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
 pub struct RequestId(String);
 
 impl RequestId {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(HEXLOWER.encode(&random_bytes::<8>()))
     }
 

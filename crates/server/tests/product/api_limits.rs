@@ -17,6 +17,7 @@ on_both_databases! {
     r41_an_operation_needs_its_scope_and_no_other_one_helps,
     r41_what_is_of_another_service_or_contract_is_not_there,
     r59_no_operation_takes_an_activation_password,
+    the_documents_are_a_page_without_scripts_that_explains_every_operation_and_code,
 }
 
 struct Operation {
@@ -258,5 +259,39 @@ async fn r59_no_operation_takes_an_activation_password(database: TestDatabase) {
                 );
             }
         }
+    }
+}
+
+async fn the_documents_are_a_page_without_scripts_that_explains_every_operation_and_code(
+    database: TestDatabase,
+) {
+    let api = Api::open(database).await;
+    let (document, _) = operations(&api).await;
+    let page = api.ask_plain(Ask::get("/docs")).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    for foreign in ["<script", "style=", "http://", "https://"] {
+        assert!(!page.text.contains(foreign), "{foreign}");
+    }
+    let is_explained = |id: &str| page.text.contains(&format!("id=\"{id}\""));
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            assert!(is_explained(operation["operationId"].as_str().unwrap()));
+        }
+    }
+    for shape in document["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        assert!(is_explained(&format!("shape-{shape}")), "{shape}");
+    }
+    // The `type` of a problem leads to its code there.
+    let problem = api.get("/nowhere").await;
+    let kind = problem.json["type"].as_str().unwrap();
+    let code = kind.strip_prefix("/api/v1/docs#").unwrap();
+    assert!(is_explained(code) && code == "not_found");
+    for code in warifu_server::portal::pages::error_codes() {
+        assert!(is_explained(code), "{code}");
     }
 }
