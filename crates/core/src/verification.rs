@@ -63,14 +63,14 @@ impl Counter {
             return self;
         };
         Self {
-            last_step: self.last_step.max(last_used(fence, parameters, policy)),
+            last_step: self.last_step.max(last_used(fence, *parameters, policy)),
             ..self
         }
     }
 }
 
 /// The last step whose code any token could have had accepted by `fence`.
-fn last_used(fence: UnixMillis, parameters: &Parameters, policy: &Policy) -> i64 {
+fn last_used(fence: UnixMillis, parameters: Parameters, policy: &Policy) -> i64 {
     let farthest = i64::from(policy.window.drift_max).max(RESYNCHRONISATION_STEPS.into());
     parameters.time_step(fence.seconds()) + i64::from(policy.window.ahead) + farthest
 }
@@ -78,7 +78,7 @@ fn last_used(fence: UnixMillis, parameters: &Parameters, policy: &Policy) -> i64
 /// When the code that a token with a right clock shows is accepted again behind a fence (R23).
 #[must_use]
 pub fn fence_ends_at(fence: UnixMillis, policy: &Policy) -> UnixMillis {
-    let parameters = &policy.parameters;
+    let parameters = policy.parameters;
     let first = last_used(fence, parameters, policy) + 1;
     UnixMillis(first * i64::from(parameters.step_s) * SECOND_MS)
 }

@@ -4,6 +4,7 @@
 
 pub mod assets;
 pub mod caller;
+pub mod empty;
 pub mod guard;
 pub mod health;
 pub mod metrics;

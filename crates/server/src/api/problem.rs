@@ -256,29 +256,6 @@ mod tests {
     }
 
     #[test]
-    fn what_the_guard_cuts_short_is_a_problem_to_programs_and_words_to_people() {
-        let of = |headers: &HeaderMap| {
-            let answer = cut_short(guard::Problem::Busy, &RequestId::new(), headers);
-            let headers = answer.headers();
-            let kind = headers[CONTENT_TYPE].to_str().expect("text").to_owned();
-            (kind, headers.contains_key(RETRY_AFTER))
-        };
-        let browser = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/html"))]);
-        assert_eq!(
-            of(&browser),
-            ("text/plain; charset=utf-8".to_owned(), false)
-        );
-        for (name, value) in [
-            (AUTHORIZATION, "Bearer x"),
-            (ACCEPT, "application/json"),
-            (ACCEPT, "application/problem+json"),
-        ] {
-            let program = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-            assert_eq!(of(&program), (MEDIA_TYPE.to_owned(), true));
-        }
-    }
-
-    #[test]
     fn no_sentence_is_left_with_a_gap() {
         let now = UnixMillis(1_790_000_000_000);
         for refusal in [

@@ -328,12 +328,12 @@ impl App {
         &self,
         service_id: &ServiceId,
         token_id: &TokenId,
-        parameters: &Parameters,
+        parameters: Parameters,
         seed: &[u8],
     ) -> Result<Vec<u8>, Failure> {
         let column = Column::TokenSeed {
             row: token_id.as_str(),
-            parameters,
+            parameters: &parameters,
         };
         self.keys.seal(service_id, &column, seed)
     }

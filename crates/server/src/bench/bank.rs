@@ -220,7 +220,7 @@ async fn add_bearer(
         },
     };
     tx.insert_issuance(&issuance, b"-").await?;
-    let sealed = app.seal_seed(&user.service_id, &token_id, &parameters, &bank.seed(number))?;
+    let sealed = app.seal_seed(&user.service_id, &token_id, parameters, &bank.seed(number))?;
     let token = Token {
         id: token_id,
         service_id: user.service_id,

@@ -227,7 +227,8 @@ async fn gather<C: 'static>(
         clients.push(client);
         latencies.extend(turn.latencies);
     }
-    let per_s = latencies.len() as f64 / began.elapsed().as_secs_f64();
+    let answers = u32::try_from(latencies.len()).unwrap_or(u32::MAX);
+    let per_s = f64::from(answers) / began.elapsed().as_secs_f64();
     Ok((clients, Rate { per_s, latencies }))
 }
 

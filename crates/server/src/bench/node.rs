@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use axum::routing::post;
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines, stdin};
@@ -142,27 +140,6 @@ impl Node {
     }
 }
 
-/// What the empty handler reads.
-#[derive(Deserialize)]
-struct Asked {
-    code: String,
-}
-
-/// Parses the same request and answers the same JSON, and does nothing.
-async fn answer_nothing(Json(asked): Json<Asked>) -> Json<serde_json::Value> {
-    Json(json!({
-        "verdict": "accepted",
-        "tries_left": 5,
-        "just_suspended": false,
-        "token_id": asked.code,
-        "activated_at": "2026-11-23T00:00:00Z",
-        "token_age_s": 0,
-        "cool_off_until": null,
-        "releasers": null,
-        "reopens_at": null,
-    }))
-}
-
 /// Is the node, in the process that [`Node::start`] starts.
 ///
 /// # Errors
@@ -186,7 +163,7 @@ pub async fn serve_node() -> Result<(), BenchError> {
     };
     let metrics = Arc::clone(app.metrics());
     let product = web::public(app, None, shell);
-    let empty = Router::new().route("/empty", post(answer_nothing));
+    let empty = web::empty::routes();
     let mut addresses = Vec::new();
     for router in [product, empty] {
         let listener = TcpListener::bind("127.0.0.1:0")

@@ -36,7 +36,7 @@ pub fn write_plots(
         if over == "tokens" {
             f64::from(one.tokens)
         } else {
-            one.clients as f64
+            u32::try_from(one.clients).map_or(0.0, f64::from)
         }
     };
     let line = |name, color, y: fn(&Measured) -> f64| Line {

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use warifu_core::id::{TokenId, UserId};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;

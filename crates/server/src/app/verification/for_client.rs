@@ -189,18 +189,16 @@ impl App {
         asked: ApiVerification<'_>,
     ) -> Result<Verification, Failure> {
         let caller = asked.caller;
-        match self.ask_for_client(&asked, caller).await? {
-            Some(verification) => Ok(verification),
-            // The key is read anew, and the question asked once more.
-            None => {
-                let address = asked.origin.address.as_deref();
-                let address = address.and_then(|text| text.parse().ok());
-                let caller = self.renewed_api_caller(caller, address).await?;
-                caller.may(Scope::Verify)?;
-                let answer = self.ask_for_client(&asked, &caller).await?;
-                answer.ok_or(Refusal::ApiKeyRefused.into())
-            }
+        if let Some(verification) = self.ask_for_client(&asked, caller).await? {
+            return Ok(verification);
         }
+        // The key is read anew, and the question asked once more.
+        let address = asked.origin.address.as_deref();
+        let address = address.and_then(|text| text.parse().ok());
+        let caller = self.renewed_api_caller(caller, address).await?;
+        caller.may(Scope::Verify)?;
+        let answer = self.ask_for_client(&asked, &caller).await?;
+        answer.ok_or(Refusal::ApiKeyRefused.into())
     }
 
     /// `None` when the caller is not what this node remembers.
