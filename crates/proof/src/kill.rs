@@ -338,12 +338,12 @@ impl Driver {
         else {
             return Ok((asked, first));
         };
-        let mut replay = self.begins_with_replay;
+        let mut must_replay = self.begins_with_replay;
         loop {
             let submit = {
                 let mut plan = self.plan.lock().await;
-                let again = replay.then(|| plan.replay()).flatten();
-                replay = false;
+                let again = must_replay.then(|| plan.replay()).flatten();
+                must_replay = false;
                 again.unwrap_or_else(|| plan.next())
             };
             let invoked = self.ticks.next();

@@ -239,23 +239,16 @@ impl Course {
     /// A submit of a token whose codes around now are `near`. A code that is short may be that of two steps; such a one is not
     /// asked for, because nobody could say which step it stands for.
     fn submit(&mut self, token: usize, op: Op, near: &[(i64, String)]) -> Submit {
-        if let Op::Right(step) = op {
-            let code_of = |step| {
-                near.iter()
-                    .find(|(of, _)| *of == step)
-                    .map(|(_, code)| code)
+        let right = near.iter().find(|(step, _)| Op::Right(*step) == op);
+        let alone = |code: &str| near.iter().filter(|(_, other)| other == code).count() == 1;
+        if let Some((_, code)) = right.filter(|(_, code)| alone(code)) {
+            let code = code.clone();
+            return Submit {
+                token,
+                op,
+                code,
+                key: None,
             };
-            if let Some(code) = code_of(step) {
-                if near.iter().filter(|(_, other)| other == code).count() == 1 {
-                    let code = code.clone();
-                    return Submit {
-                        token,
-                        op,
-                        code,
-                        key: None,
-                    };
-                }
-            }
         }
         Submit {
             token,

@@ -35,15 +35,24 @@ type Question = (i64, i8, u8, Event);
 pub struct Data {
     counter: Counter,
     copy: Option<Counter>,
-    restored: bool,
     fence: Option<UnixMillis>,
     /// Steps since the beginning.
     passed: u8,
     /// The one step whose accepts are counted; each step has its own beginning.
     watched: i64,
-    accepted: bool,
-    twice: bool,
-    accepted_after_restore: bool,
+    /// How often it was accepted.
+    accepted: u8,
+    /// What became of the restore.
+    restore: Restored,
+}
+
+/// How far a restore is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Restored {
+    NotYet,
+    Done,
+    /// And a code was accepted after it.
+    WorksOn,
 }
 
 /// What happens next.
@@ -125,7 +134,7 @@ impl Restore {
     fn forget(&self, data: &mut Data) {
         let (parameters, policy) = (&self.policy.parameters, &self.policy);
         data.counter = data.counter.behind(data.fence, parameters, policy);
-        if data.restored {
+        if data.restore != Restored::NotYet {
             // The copy is in place, and the counter is behind the fence.
             (data.copy, data.fence) = (None, None);
         }
@@ -143,13 +152,11 @@ impl Model for Restore {
             .map(|watched| Data {
                 counter: Counter::of_new_token(None),
                 copy: None,
-                restored: false,
                 fence: None,
                 passed: 0,
                 watched,
-                accepted: false,
-                twice: false,
-                accepted_after_restore: false,
+                accepted: 0,
+                restore: Restored::NotYet,
             })
             .collect()
     }
@@ -172,10 +179,10 @@ impl Model for Restore {
         if data.passed < self.steps {
             events.push(Event::Pass);
         }
-        if data.copy.is_none() && !data.restored {
+        if data.copy.is_none() && data.restore == Restored::NotYet {
             events.push(Event::Copy);
         }
-        if data.copy.is_some() && !data.restored {
+        if data.copy.is_some() {
             events.push(Event::Restore);
         }
     }
@@ -187,16 +194,17 @@ impl Model for Restore {
             Event::Copy => next.copy = Some(data.counter),
             Event::Restore => {
                 next.counter = data.copy?;
-                next.restored = true;
+                next.restore = Restored::Done;
                 next.fence = self.fence.then(|| self.now(data));
             }
             Event::Code(step) | Event::Codes(step) => {
                 next.counter = self.accepted(data, event)?;
-                next.accepted_after_restore |= data.restored;
+                if data.restore != Restored::NotYet {
+                    next.restore = Restored::WorksOn;
+                }
                 let both = matches!(event, Event::Codes(_)) && step + 1 == data.watched;
                 if both || step == data.watched {
-                    next.twice |= data.accepted;
-                    next.accepted = true;
+                    next.accepted = data.accepted.saturating_add(1).min(2);
                 }
             }
         }
@@ -206,8 +214,8 @@ impl Model for Restore {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(ONCE_OVER_A_RESTORE, |_, data: &Data| !data.twice),
-            Property::sometimes(GOES_ON, |_, data: &Data| data.accepted_after_restore),
+            Property::always(ONCE_OVER_A_RESTORE, |_, data: &Data| data.accepted <= 1),
+            Property::sometimes(GOES_ON, |_, data: &Data| data.restore == Restored::WorksOn),
         ]
     }
 }
@@ -221,14 +229,8 @@ impl Hash for Data {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let counter = |counter: &Counter| (counter.last_step, counter.drift);
         (counter(&self.counter), self.copy.as_ref().map(counter)).hash(hasher);
-        (self.restored, self.fence.map(|at| at.0), self.passed).hash(hasher);
-        (
-            self.watched,
-            self.accepted,
-            self.twice,
-            self.accepted_after_restore,
-        )
-            .hash(hasher);
+        (self.restore, self.fence.map(|at| at.0), self.passed).hash(hasher);
+        (self.watched, self.accepted).hash(hasher);
         self.counter.standing.hash(hasher);
     }
 }

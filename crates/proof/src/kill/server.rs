@@ -50,11 +50,11 @@ impl Server {
     pub fn prepare_on(database: &str, program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
         let address = free_address()?;
         let text = format!(
-            "listen = \"{address}\"\npublic_url = \"http://{address}\"\nroot_key = {:?}\n\
-             [database]\nurl = {database:?}\n[mail]\nfrom = \"Bank <otp@bank.example>\"\neml_dir = {:?}\n\
+            "listen = \"{address}\"\npublic_url = \"http://{address}\"\nroot_key = \"{}\"\n\
+             [database]\nurl = {database:?}\n[mail]\nfrom = \"Bank <otp@bank.example>\"\neml_dir = \"{}\"\n\
              [log]\nlevel = \"error\"\n",
-            bank.root_key,
-            folder.join("mail")
+            bank.root_key.display(),
+            folder.join("mail").display()
         );
         std::fs::create_dir_all(folder.join("mail"))?;
         let config = folder.join("warifu.toml");

@@ -23,6 +23,7 @@ const fn plain(op: Op) -> Asks {
 
 /// All of them.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn scenarios() -> Vec<Scenario> {
     let now = Op::Right(Nodes::here());
     let before = Op::Right(Nodes::here() - 1);

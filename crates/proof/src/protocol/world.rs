@@ -176,13 +176,12 @@ impl World {
 }
 
 fn count(times: &mut Vec<(i64, u8)>, step: i64) {
-    match times.iter_mut().find(|(of, _)| *of == step) {
-        Some((_, times)) => *times += 1,
-        None => {
-            times.push((step, 1));
-            times.sort_unstable();
-        }
+    if let Some((_, times)) = times.iter_mut().find(|(of, _)| *of == step) {
+        *times += 1;
+        return;
     }
+    times.push((step, 1));
+    times.sort_unstable();
 }
 
 impl Row {

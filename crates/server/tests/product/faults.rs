@@ -59,8 +59,9 @@ async fn more_requests_than_are_served_at_once_are_turned_away_and_judge_nothing
     }
     let (judged, away): (Vec<_>, Vec<_>) = told.iter().partition(|reply| reply.status == 200);
     assert_eq!(away.len(), 32);
-    away.iter()
-        .for_each(|reply| assert_turned_away(reply, "service_unavailable"));
+    for reply in away {
+        assert_turned_away(reply, "service_unavailable");
+    }
     let of = |verdict| {
         judged
             .iter()
