@@ -438,12 +438,12 @@ mod tests {
         );
     }
 
-    fn resynchronise_at(bench: &mut Bench, now: UnixMillis, codes: [Code; 2]) -> Verdict {
+    fn resynchronise_at(bench: &mut Bench, now: UnixMillis, codes: &[Code; 2]) -> Verdict {
         let (verdict, next) = resynchronise(
             &bench.counter,
             &bench.seed,
             &bench.policy.parameters,
-            &codes,
+            codes,
             &bench.policy,
             now,
         );
@@ -460,7 +460,7 @@ mod tests {
             let codes = [bench.code(NOW, astray), bench.code(NOW, astray + 1)];
             let here = bench.policy.parameters.time_step(NOW.seconds());
             assert_eq!(
-                resynchronise_at(&mut bench, NOW, codes.clone()),
+                resynchronise_at(&mut bench, NOW, &codes),
                 Verdict::Accepted {
                     step: here + astray + 1,
                     confirmation: true
@@ -469,7 +469,7 @@ mod tests {
             assert_eq!(bench.counter.failures, 0);
             assert!(
                 matches!(
-                    resynchronise_at(&mut bench, NOW, codes),
+                    resynchronise_at(&mut bench, NOW, &codes),
                     Verdict::Wrong { .. }
                 ),
                 "both are used up"
@@ -504,7 +504,7 @@ mod tests {
             [bench.code(NOW, 6), bench.code(NOW, 7)],
         ] {
             let failures = bench.counter.failures;
-            let verdict = resynchronise_at(&mut bench, NOW, codes);
+            let verdict = resynchronise_at(&mut bench, NOW, &codes);
             assert!(matches!(
                 verdict,
                 Verdict::Wrong { .. } | Verdict::SuspendedNow
@@ -515,7 +515,10 @@ mod tests {
             );
         }
         let right = [bench.code(NOW, 3), bench.code(NOW, 4)];
-        assert_eq!(resynchronise_at(&mut bench, NOW, right), Verdict::Suspended);
+        assert_eq!(
+            resynchronise_at(&mut bench, NOW, &right),
+            Verdict::Suspended
+        );
     }
 
     #[test]
@@ -532,7 +535,7 @@ mod tests {
                 bench.code(NOW, i64::from(RESYNCHRONISATION_STEPS)),
             ];
             assert!(matches!(
-                resynchronise_at(&mut bench, NOW, codes),
+                resynchronise_at(&mut bench, NOW, &codes),
                 Verdict::Accepted { .. }
             ));
             let ahead = i64::from(RESYNCHRONISATION_STEPS) + i64::from(bench.policy.window.ahead);

@@ -69,5 +69,10 @@ CREATE INDEX webhook_delivery_done ON webhook_delivery (delivered_at_ms) WHERE s
 -- Events are read in the order of their ids, a service at a time.
 CREATE INDEX audit_service ON audit (service_id, audit_id);
 
+-- Each verification is an event about a token: an index by token would write a page of its own for each of them. Those events are
+-- found by service and time.
+DROP INDEX audit_target;
+CREATE INDEX audit_target ON audit (target_kind, target_id, at_ms) WHERE target_kind <> 'token';
+
 -- After a restore: nothing whose code could have been accepted by this time is accepted (R23).
 ALTER TABLE service ADD COLUMN fence_at_ms BIGINT;

@@ -94,7 +94,8 @@ impl Tx {
         self.query_rows(&INSERT, rows).await.map(drop)
     }
 
-    /// The events about one thing, the oldest first; of more than [`EVENTS_MAX`], the latest.
+    /// The events about one thing, the oldest first; of more than [`EVENTS_MAX`], the latest. Of a
+    /// token, this walks through all events: no request asks it.
     ///
     /// # Errors
     /// As [`Tx::query`].
@@ -153,6 +154,7 @@ impl Tx {
     }
 
     /// When `action` was done to one thing with this outcome the time before the last: of two sign-ins, the earlier one.
+    /// Never of a token, whose events have no index by it.
     ///
     /// # Errors
     /// As [`Tx::query`].
@@ -164,7 +166,8 @@ impl Tx {
         outcome: &str,
     ) -> Result<Option<UnixMillis>, StoreError> {
         self.query_one(
-            "SELECT at_ms FROM audit WHERE target_kind = $1 AND target_id = $2 AND action = $3 AND outcome = $4
+            "SELECT at_ms FROM audit
+             WHERE target_kind = $1 AND target_id = $2 AND action = $3 AND outcome = $4 AND target_kind <> 'token'
              ORDER BY at_ms DESC LIMIT 1 OFFSET 1",
             params![target_kind, target_id, action.as_str(), outcome],
         )

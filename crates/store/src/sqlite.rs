@@ -18,8 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::limits::{
-    SQLITE_BUSY_TIMEOUT, SQLITE_READERS, SQLITE_STATEMENTS_MAX, SQLITE_THREAD_QUEUE,
-    SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
+    SQLITE_BUSY_TIMEOUT, SQLITE_CHECKPOINT_PAGES, SQLITE_READERS, SQLITE_STATEMENTS_MAX,
+    SQLITE_THREAD_QUEUE, SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
 use crate::rows::Ask;
 use crate::{Conflict, Outage, Row, StoreError, Value};
@@ -322,6 +322,7 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
                 connection.pragma_update(None, "journal_mode", "WAL")?;
                 connection.pragma_update(None, "synchronous", "FULL")?;
                 connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_KEPT_BYTES)?;
+                connection.pragma_update(None, "wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)?;
                 // A negative number counts KiB, not pages.
                 connection.pragma_update(
                     None,

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -153,6 +154,8 @@ pub async fn serve_node() -> Result<(), BenchError> {
     let app = Arc::new(bank::open(&database, Path::new(&orders.folder), clock.clone()).await?);
     let limits = Limits {
         requests_max: super::CLIENTS_MAX,
+        // The clients of the one rest while the other is driven.
+        header_timeout: Duration::from_hours(1),
         ..Limits::default()
     };
     let shell = Shell {
