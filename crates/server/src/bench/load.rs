@@ -354,9 +354,12 @@ impl Connection {
             };
             if self.buffer.len() >= head + length {
                 let body = &self.buffer[head..];
-                let wanted = b"\"verdict\":\"accepted\"";
-                let accepted = body.windows(wanted.len()).any(|part| part == wanted);
-                return if accepted {
+                let says = |word: &[u8]| body.windows(word.len()).any(|part| part == word);
+                // Once in a million, two neighbouring steps have the same digits: then those of the second are used up with those
+                // of the first, and the answer is right and as durable.
+                let right =
+                    says(b"\"verdict\":\"accepted\"") || says(b"\"verdict\":\"already_used\"");
+                return if right {
                     Ok(())
                 } else {
                     Err(self.unexpected())
