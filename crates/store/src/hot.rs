@@ -88,11 +88,11 @@ pub struct Rules {
 }
 
 static BEARERS: RowsSql = RowsSql::new(
-    "SELECT v.column1 AS service_id, v.column2 AS login_id, u.user_id, u.contract_id, u.reopens_at_ms,
+    "SELECT u.service_id, u.login_id, u.user_id, u.contract_id, u.reopens_at_ms,
          t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms
-     FROM ({ROWS}) AS v
-     JOIN app_user u ON u.service_id = v.column1 AND u.login_id = v.column2
-     LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL",
+     FROM {LIST} app_user u
+     LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL
+     WHERE u.service_id = v.column1 AND u.login_id = v.column2",
     &["TEXT", "TEXT"],
 );
 
@@ -102,16 +102,15 @@ const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
 
 static COUNTERS: RowsSql = RowsSql::new(
     "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, u.disabled
-     FROM ({ROWS}) AS v
-     JOIN counter c ON c.token_id = v.column1
-     JOIN app_user u ON u.user_id = v.column2",
+     FROM {LIST} counter c, app_user u
+     WHERE c.token_id = v.column1 AND u.user_id = v.column2",
     &["TEXT", "TEXT"],
 );
 
 static SWAP: RowsSql = RowsSql::new(
     "UPDATE counter SET version = v.column3, last_step = v.column4, failures = v.column5,
          run_since_success = v.column6, drift = v.column7, standing = v.column8
-     FROM ({ROWS}) AS v
+     {FROM}
      WHERE token_id = v.column1 AND version = v.column2
      RETURNING token_id",
     &[

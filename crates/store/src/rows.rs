@@ -44,12 +44,20 @@ impl Ask {
     }
 }
 
-/// A statement in which `{ROWS}` stands for `VALUES (..), (..)`. In a FROM clause the columns of such a list are called
-/// `column1`, `column2` .. by both databases.
+/// A statement over a list of rows, whose text is rendered in two ways: for a list, where its places stand for the columns of the
+/// list, and for one row, where the list is gone and they stand for the parameters.
+///
+/// | in the text | for a list | for one row |
+/// |---|---|---|
+/// | `{ROWS}` | `VALUES (..), (..)` | `VALUES (..)` |
+/// | `{LIST}`, first in a FROM clause | `(VALUES ..) AS v,` | nothing |
+/// | `{FROM}`, before the WHERE of an UPDATE | `FROM (VALUES ..) AS v` | nothing |
+/// | `v.column3` | so both databases call the third column of a list | the third parameter |
 pub(crate) struct RowsSql {
     template: &'static str,
     /// The type of each column, for PostgreSQL infers none from a list.
     types: &'static [&'static str],
+    single: OnceLock<String>,
     /// The text for 1, 2, 4 .. rows, made when it is first asked for.
     sized: [OnceLock<String>; SIZES],
 }
@@ -59,13 +67,27 @@ impl RowsSql {
         Self {
             template,
             types,
+            single: OnceLock::new(),
             sized: [const { OnceLock::new() }; SIZES],
         }
     }
 
-    /// The text for one row.
+    /// The text for one row, for SQLite, which knows parameters by their numbers.
     pub(crate) fn one(&'static self) -> &'static str {
-        self.of(0)
+        self.single.get_or_init(|| {
+            let numbers = 1..=self.types.len();
+            let places: Vec<_> = numbers.clone().map(|number| format!("?{number}")).collect();
+            let mut text = self
+                .template
+                .replace("{ROWS}", &format!("VALUES ({})", places.join(", ")))
+                .replace("{LIST}", "")
+                .replace("{FROM}", "");
+            // From the last on: `v.column1` is also how `v.column10` begins.
+            for number in numbers.rev() {
+                text = text.replace(&format!("v.column{number}"), &format!("?{number}"));
+            }
+            text
+        })
     }
 
     /// The statements that take all of `rows`, in their order, each with its parameters.
@@ -108,8 +130,43 @@ impl RowsSql {
                 format!("({})", cells.join(", "))
             };
             let rows: Vec<_> = (0..1_usize << power).map(|_| row()).collect();
+            let rows = format!("VALUES {}", rows.join(", "));
             self.template
-                .replace("{ROWS}", &format!("VALUES {}", rows.join(", ")))
+                .replace("{LIST}", &format!("({rows}) AS v,"))
+                .replace("{FROM}", &format!("FROM ({rows}) AS v"))
+                .replace("{ROWS}", &rows)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static STATEMENT: RowsSql = RowsSql::new(
+        "UPDATE a SET b = v.column2 {FROM} WHERE c = v.column1",
+        &["TEXT", "BIGINT"],
+    );
+
+    #[test]
+    fn one_row_needs_no_list() {
+        assert_eq!(STATEMENT.one(), "UPDATE a SET b = ?2  WHERE c = ?1");
+    }
+
+    #[test]
+    fn three_rows_are_two_and_one() {
+        let rows = (0..3).map(|n| vec![Value::Int(n), Value::Int(n)]).collect();
+        let chunks = STATEMENT.chunks(rows).unwrap();
+        let texts: Vec<_> = chunks.iter().map(|(sql, _)| *sql).collect();
+        assert_eq!(
+            texts,
+            [
+                "UPDATE a SET b = v.column2 FROM (VALUES (CAST($1 AS TEXT), CAST($2 AS BIGINT)), \
+                 (CAST($3 AS TEXT), CAST($4 AS BIGINT))) AS v WHERE c = v.column1",
+                "UPDATE a SET b = v.column2 FROM (VALUES (CAST($1 AS TEXT), CAST($2 AS BIGINT))) AS v \
+                 WHERE c = v.column1",
+            ]
+        );
+        assert!(STATEMENT.chunks(vec![vec![Value::Int(1)]]).is_err());
     }
 }

@@ -377,9 +377,10 @@ fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> Result<(), Sto
     }
     for (at, value) in (1..).zip(params) {
         // SQLite numbers named parameters in the order in which they first appear; PostgreSQL by their number.
-        debug_assert_eq!(
-            statement.parameter_name(at),
-            Some(format!("${at}").as_str()),
+        debug_assert!(
+            statement
+                .parameter_name(at)
+                .is_some_and(|name| name[1..] == at.to_string()),
             "parameters must be numbered in the order of first use"
         );
         statement

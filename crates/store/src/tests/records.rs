@@ -123,15 +123,16 @@ async fn the_time_before_the_last_is_that_of_the_same_action_and_outcome(store: 
         let event = Event {
             action,
             outcome,
+            target_kind: "user",
             ..event(id, NOW.plus_ms(after_ms), Actor::System)
         };
         tx.insert_event(&event).await.unwrap();
     }
-    let before = tx.last_but_one_event_at(Action::Revoke, "token", "t", "done");
+    let before = tx.last_but_one_event_at(Action::Revoke, "user", "t", "done");
     assert_eq!(before.await.unwrap(), Some(NOW));
-    let once = tx.last_but_one_event_at(Action::Release, "token", "t", "done");
+    let once = tx.last_but_one_event_at(Action::Release, "user", "t", "done");
     assert_eq!(once.await.unwrap(), None);
-    let elsewhere = tx.last_but_one_event_at(Action::Revoke, "token", "u", "done");
+    let elsewhere = tx.last_but_one_event_at(Action::Revoke, "user", "u", "done");
     assert_eq!(elsewhere.await.unwrap(), None);
 }
 
