@@ -63,6 +63,7 @@ impl Operation {
         let body = match () {
             () if !self.has_body => Value::Null,
             () if self.path.ends_with("/verify") => json!({ "code": "123456" }),
+            () if self.path.ends_with("/resynchronise") => json!({ "codes": ["123456", "654321"] }),
             () if self.path.ends_with("/record") => json!({ "record": "AAAA" }),
             () => json!({ "mail_address": "a@company.example", "registration_request": "AAAA" }),
         };

@@ -32,7 +32,13 @@ standby() {
         >"$folder/$1/postgresql.auto.conf"
     sed -i "s/^port = .*/port = $(port "$1")/" "$folder/$1/postgresql.conf"
     touch "$folder/$1/standby.signal"
-    server "$1" start || return 1
+    # A process of the dead server that was born while it was killed may hold its port for a moment longer.
+    tries=0
+    until server "$1" start; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 20 ] || { tail -n 3 "$folder/$1.log" >>"$folder/log"; return 1; }
+        sleep 0.5
+    done
     ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
     ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
     # From here on no commit is answered that the standby has not on its disk.
