@@ -19,6 +19,7 @@ mod api_examples;
 mod api_limits;
 mod api_verify;
 mod audit;
+mod clocks;
 mod crashes;
 mod failover;
 mod faults;
