@@ -157,11 +157,7 @@ pub fn decide(
         return accepted(counter, step, learned(counter.drift, step - here, policy));
     }
     if used {
-        let tries_left = policy
-            .wrong_codes_max
-            .saturating_sub(counter.failures)
-            .max(1);
-        return (Verdict::AlreadyUsed { tries_left }, *counter);
+        return (already_used(counter, policy), *counter);
     }
     wrong(counter, policy)
 }
@@ -182,13 +178,16 @@ pub fn resynchronise(
     let here = parameters.time_step(now.seconds());
     let reach = i64::from(RESYNCHRONISATION_STEPS);
     let mut found = None;
+    let mut used = false;
     let mut before = false;
     for step in here - reach..=here + reach {
         let second = totp::code(seed, step, parameters).equals(&codes[1]);
+        let both = before & second;
         // The first of the two must be unused as well.
-        if before & second && step - 1 > counter.last_step {
+        if both && step - 1 > counter.last_step {
             found = Some(step);
         }
+        used |= both && step <= counter.last_step;
         before = totp::code(seed, step, parameters).equals(&codes[0]);
     }
     if let Some(unjudged) = unjudged(counter) {
@@ -197,7 +196,16 @@ pub fn resynchronise(
     match found {
         // No more than the reach of the search.
         Some(step) => accepted(counter, step, i8::try_from(step - here).unwrap_or_default()),
+        None if used => (already_used(counter, policy), *counter),
         None => wrong(counter, policy),
+    }
+}
+
+/// People click twice, and callers ask again: that is told, and not counted.
+fn already_used(counter: &Counter, policy: &Policy) -> Verdict {
+    let left = policy.wrong_codes_max.saturating_sub(counter.failures);
+    Verdict::AlreadyUsed {
+        tries_left: left.max(1),
     }
 }
 
@@ -470,7 +478,7 @@ mod tests {
             assert!(
                 matches!(
                     resynchronise_at(&mut bench, NOW, &codes),
-                    Verdict::Wrong { .. }
+                    Verdict::AlreadyUsed { .. }
                 ),
                 "both are used up"
             );

@@ -45,7 +45,9 @@ impl TrustedProxies {
             .get_all(FORWARDED_FOR)
             .iter()
             .rev()
-            .flat_map(|value| value.to_str().unwrap_or("").rsplit(','));
+            // Each hop by itself: a stranger's bytes must not hide what our proxy wrote behind them.
+            .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','))
+            .map(|hop| std::str::from_utf8(hop).unwrap_or_default());
         for hop in hops.take(PROXIES_MAX) {
             if !self.0.contain(visitor) {
                 break;

@@ -295,7 +295,8 @@ fn r78_only_what_trusted_proxies_wrote_is_believed() {
     let visitor = |peer: &str, forwarded: &[&'static str]| {
         let mut headers = HeaderMap::new();
         for line in forwarded {
-            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+            headers.append("x-forwarded-for", line);
         }
         proxies
             .visitor(peer.parse::<IpAddr>().unwrap(), &headers)
@@ -319,6 +320,11 @@ fn r78_only_what_trusted_proxies_wrote_is_believed() {
         "two proxies, two lines"
     );
     assert_eq!(visitor("10.0.0.1", &["198.51.100.1, nonsense"]), "10.0.0.1");
+    assert_eq!(
+        visitor("10.0.0.1", &["\u{ff}, 198.51.100.1"]),
+        "198.51.100.1",
+        "bytes of a stranger hide nothing that our proxy wrote"
+    );
     assert_eq!(
         visitor("::ffff:10.0.0.1", &["[2001:db8::1]:4711"]),
         "2001:db8::1"

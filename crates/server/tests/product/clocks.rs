@@ -29,7 +29,7 @@ async fn r17_two_consecutive_codes_bring_a_token_back_whose_clock_is_off(databas
     let found = resynchronise(&api, [&codes[0], &codes[1]]).await;
     assert_eq!(found.json["verdict"], "accepted", "{found:?}");
     let again = resynchronise(&api, [&codes[0], &codes[1]]).await;
-    assert_eq!(again.json["verdict"], "wrong", "both are used up");
+    assert_eq!(again.json["verdict"], "already_used", "both are used up");
 
     api.bank.clock.advance(10 * MINUTE_MS);
     let there = api.verify("hanako", &phone.code(behind(4))).await;

@@ -153,6 +153,7 @@ impl Verifier {
             .iter()
             .zip(found)
             .map(|(job, found)| {
+                let mut name = None;
                 if let Channel::Client {
                     caller,
                     idempotency,
@@ -163,21 +164,27 @@ impl Verifier {
                         return Draft::Done(Box::new(Ok(Answer::OldCaller)));
                     }
                     if let Some(asked) = idempotency {
-                        let name = (caller.client_id.clone(), asked.key.clone());
-                        if let Some(kept) = ground.answers.get(&name) {
+                        let asked_as = (caller.client_id.clone(), asked.key.clone());
+                        if let Some(kept) = ground.answers.get(&asked_as) {
                             let answer = read_answer(kept, asked);
                             return Draft::Done(Box::new(answer.map(Answer::Client)));
                         }
-                        if !named.insert(name) {
+                        if named.contains(&asked_as) {
                             // The same request is in this batch already: its answer is there for the next one.
                             return Draft::Again { lost: false };
                         }
+                        name = Some(asked_as);
                     }
                 }
-                match found {
+                let draft = match found {
                     Err(failure) => Draft::refused(failure),
                     Ok(found) => self.fold_one(job, found, ground, &mut folds, now),
+                };
+                // What keeps no answer makes nobody wait for one.
+                if matches!(draft, Draft::Judged(..) | Draft::Unjudged { .. }) {
+                    named.extend(name);
                 }
+                draft
             })
             .collect();
         (drafts, folds)
