@@ -11,6 +11,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::{LanguageIdentifier, langid};
 pub use warifu_core::user::Language;
 
+pub mod browser;
 mod moment;
 #[cfg(test)]
 mod tests;

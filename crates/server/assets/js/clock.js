@@ -4,6 +4,8 @@
  * @module
  */
 
+import { amount } from './amount.js';
+
 /** Off by less than this is right: a code is accepted a minute early or late. */
 const RIGHT_WITHIN_MS = 10_000;
 /** Asked so often; the quickest answer is the most exact one. */
@@ -23,15 +25,6 @@ async function offsetMs(/** @type {string} */ url) {
   return best.offsetMs;
 }
 
-/** "40 seconds", "3 minutes", "2 hours", "5 days", in the language of the page. */
-function amount(/** @type {number} */ ms) {
-  const seconds = Math.abs(ms) / 1000;
-  /** @type {[number, string]} */
-  const [size, unit] = seconds < 90 ? [1, 'second'] : seconds < 5400 ? [60, 'minute'] : seconds < 129_600 ? [3600, 'hour'] : [86_400, 'day'];
-  const format = new Intl.NumberFormat(document.documentElement.lang, { style: 'unit', unit, unitDisplay: 'long' });
-  return format.format(Math.round(seconds / size));
-}
-
 async function check(/** @type {HTMLElement} */ section) {
   const verdict = /** @type {HTMLElement} */ (section.querySelector('[data-clock-verdict]'));
   const mend = /** @type {HTMLElement} */ (section.querySelector('[data-clock-mend]'));
@@ -41,7 +34,7 @@ async function check(/** @type {HTMLElement} */ section) {
     const offset = await offsetMs(texts.url ?? '');
     const right = Math.abs(offset) < RIGHT_WITHIN_MS;
     const text = right ? texts.right : offset > 0 ? texts.fast : texts.slow;
-    verdict.textContent = (text ?? '').replace('%amount%', amount(offset));
+    verdict.textContent = (text ?? '').replace('%amount%', amount(offset, document.documentElement.lang));
     mend.textContent = right ? '' : (texts.mend ?? '');
     mend.hidden = right;
     section.dataset.state = right ? 'right' : 'wrong';

@@ -23,8 +23,8 @@ pub mod samples;
 mod tests;
 
 pub use account::{
-    Clock, Device, DownloadPage, IssuancePage, IssuanceState, MailState, Refusal, RefusedPage,
-    SignInNotice, SignInPage, VerificationPage, WaitingPage, WaitingState,
+    AppLink, Clock, Device, DownloadPage, IssuancePage, IssuanceState, MailState, Refusal,
+    RefusedPage, SignInNotice, SignInPage, VerificationPage, WaitingPage, WaitingState,
 };
 pub use demo::{DemoAccount, DemoAccountsPage, DemoMail, DemoMailListPage, DemoMailPage};
 pub use manage::{

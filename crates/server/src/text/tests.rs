@@ -7,7 +7,7 @@ use std::path::Path;
 use fluent_bundle::FluentResource;
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
-use super::{Language, Text, preferred, source};
+use super::{Language, Text, browser, preferred, source};
 use crate::portal::pages::error_codes;
 
 /// Every message of a catalogue with the names of the arguments it takes.
@@ -71,7 +71,61 @@ fn used() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     collect_used(&root.join("templates"), &mut used);
     collect_used(&root.join("src"), &mut used);
+    used.extend(used_by_the_app());
     used
+}
+
+/// Every id that the app for phones asks for: its screens write them whole, between single quotes after `t(`.
+fn used_by_the_app() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../authenticator/www/js");
+    let mut used = BTreeSet::new();
+    collect_used_by_scripts(&folder, &mut used);
+    assert!(used.len() > 50, "the scripts of the app are there");
+    used
+}
+
+fn collect_used_by_scripts(folder: &Path, used: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder of the app") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            if !path.ends_with("vendor") {
+                collect_used_by_scripts(&path, used);
+            }
+            continue;
+        }
+        let content = fs::read_to_string(&path).expect("a text file");
+        for (at, _) in content.match_indices("t('") {
+            let before = content[..at].chars().next_back();
+            let quoted = content[at + 3..].split_once('\'');
+            if let (Some(before), Some((id, _))) = (before, quoted)
+                && !before.is_alphanumeric()
+                && before != '.'
+            {
+                used.insert(id.to_owned());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_app_is_given_every_text_that_it_asks_for_and_no_other() {
+    let used = used_by_the_app();
+    let given: BTreeSet<String> = messages(Language::Ja)
+        .into_keys()
+        .filter(|id| browser::is_of_the_app(id))
+        .collect();
+    assert_eq!(
+        used.symmetric_difference(&given).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
+    for language in [Language::Ja, Language::En] {
+        let words: serde_json::Value =
+            serde_json::from_str(&browser::catalogue(language)).expect("JSON");
+        assert_eq!(
+            words.as_object().map(serde_json::Map::len),
+            Some(given.len())
+        );
+    }
 }
 
 fn collect_used(folder: &Path, used: &mut BTreeSet<String>) {

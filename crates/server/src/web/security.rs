@@ -15,7 +15,7 @@ const PERMISSIONS_POLICY: HeaderValue = HeaderValue::from_static(
 /// One year.
 const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-const ALWAYS: [(HeaderName, HeaderValue); 7] = [
+const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (
         header::X_CONTENT_TYPE_OPTIONS,
@@ -25,10 +25,6 @@ const ALWAYS: [(HeaderName, HeaderValue); 7] = [
     (
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
-    ),
-    (
-        HeaderName::from_static("permissions-policy"),
-        PERMISSIONS_POLICY,
     ),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
@@ -47,7 +43,8 @@ pub(super) struct SecurityHeaders {
     pub(super) https: bool,
 }
 
-/// The middleware. A `Cache-Control` that an answer brings along stays; all others are not stored anywhere.
+/// The middleware. A `Cache-Control` or `Permissions-Policy` that an answer brings along stays; all others are not stored
+/// anywhere, and may use nothing of the device.
 pub(super) async fn security_headers(
     State(settings): State<SecurityHeaders>,
     mut response: Response,
@@ -66,4 +63,7 @@ fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(HeaderName::from_static("permissions-policy"))
+        .or_insert(PERMISSIONS_POLICY);
 }

@@ -11,6 +11,7 @@ use warifu_core::refusal::Refusal;
 use crate::app::{Failure, time_zone};
 use crate::portal::pages::{Clock, Device, DownloadPage};
 use crate::portal::visitor::{OrTrouble as _, Trouble, Visitor};
+use crate::web::app;
 
 /// `GET /download`: public, without any session.
 pub(in crate::portal) async fn download(
@@ -27,7 +28,7 @@ pub(in crate::portal) async fn download(
         device: Device::from_user_agent(agent),
         app_store_url: settings.app_store_url.clone(),
         google_play_url: settings.google_play_url.clone(),
-        web_app_url: None,
+        web_app_url: Some(format!("{}{}", settings.public_url, app::PREFIX)),
         server_url: settings.public_url.clone(),
     })
 }

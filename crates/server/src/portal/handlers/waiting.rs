@@ -13,7 +13,9 @@ use warifu_core::sign_in::Destination;
 
 use super::account::expect;
 use crate::app::issuance::Waiting;
-use crate::portal::pages::{Frame, IssuanceState, MailState, WaitingPage, WaitingState, path};
+use crate::portal::pages::{
+    AppLink, Frame, IssuanceState, MailState, WaitingPage, WaitingState, path,
+};
 use crate::portal::visitor::{Fields, OrTrouble as _, Trouble, Visitor};
 
 /// `GET /waiting`.
@@ -43,6 +45,11 @@ async fn show(
     let page = WaitingPage {
         frame,
         service_id: visitor.service.id.to_string(),
+        app_link: AppLink::new(
+            &visitor.app().settings().public_url,
+            &visitor.service.id,
+            &waiting.issuance.token_user_id,
+        ),
         mail_masked: MailAddress::masked(&waiting.issuance.mail_address),
         now: state_of(&waiting),
         expires_at: visitor.moment(waiting.issuance.expires_at)?,

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 
 use askama::Template;
+use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
 
+use warifu_core::id::{ServiceId, TokenUserId};
 use warifu_core::suspension::Releasers;
 
 use super::{Field, Frame, Input, Problem, path};
@@ -203,6 +206,8 @@ pub struct WaitingPage {
     pub frame: Frame,
     /// The service id that the app asks for.
     pub service_id: String,
+    /// The web app with both ids filled in, for this device; as a code, for the phone's camera.
+    pub app_link: AppLink,
     /// Where the mail went, masked: `s***@example.co.jp`.
     pub mail_masked: String,
     /// How far it has come.
@@ -229,6 +234,46 @@ impl WaitingPage {
 
     fn mail_is(&self, mail: MailState) -> bool {
         self.now.mail == mail
+    }
+}
+
+/// The address of the web app's form with both ids filled in (J3). The ids stand behind the `#`, which no server is sent.
+pub struct AppLink {
+    href: String,
+}
+
+impl AppLink {
+    /// The link for an issuance. `public_url` has no slash at its end.
+    #[must_use]
+    pub fn new(public_url: &str, service_id: &ServiceId, token_user_id: &TokenUserId) -> Self {
+        let ids = form_urlencoded::Serializer::new(String::new())
+            .append_pair("service", service_id.as_str())
+            .append_pair("user", token_user_id.as_str())
+            .finish();
+        Self {
+            href: format!("{public_url}{}#/add?{ids}", crate::web::app::PREFIX),
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn href(&self) -> &str {
+        &self.href
+    }
+
+    /// The address as a QR code: an SVG drawing, always dark on light, as cameras want it.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let drawn = QrCode::with_error_correction_level(&self.href, EcLevel::M).map(|code| {
+            code.render::<svg::Color<'_>>()
+                .min_dimensions(220, 220)
+                .build()
+        });
+        // Without the declaration that begins a file: the drawing stands in a page.
+        drawn
+            .ok()
+            .and_then(|file| Some(file[file.find("<svg")?..].to_owned()))
+            .unwrap_or_default()
     }
 }
 

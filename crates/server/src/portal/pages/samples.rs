@@ -3,13 +3,14 @@
 
 use askama::Template;
 
+use warifu_core::id::{ServiceId, TokenUserId};
 use warifu_core::suspension::Releasers;
 
 use super::{
-    Clock, DemoAccount, DemoAccountsPage, DemoMail, DemoMailListPage, DemoMailPage, Device,
-    DownloadPage, ErrorPage, Field, Frame, IssuancePage, IssuanceState, MailState, ManagePage,
-    ManageUsersPage, Outcome, Problem, Refusal, RefusedPage, ResultPage, Role, SignInNotice,
-    SignInPage, Task, Text, TopPage, UserListPage, UserOutcome, UserRow, UserToken,
+    AppLink, Clock, DemoAccount, DemoAccountsPage, DemoMail, DemoMailListPage, DemoMailPage,
+    Device, DownloadPage, ErrorPage, Field, Frame, IssuancePage, IssuanceState, MailState,
+    ManagePage, ManageUsersPage, Outcome, Problem, Refusal, RefusedPage, ResultPage, Role,
+    SignInNotice, SignInPage, Task, Text, TopPage, UserListPage, UserOutcome, UserRow, UserToken,
     VerificationPage, WaitingPage, WaitingState, path,
 };
 use crate::text::Language;
@@ -195,9 +196,12 @@ impl Samples {
             ("waiting-expired", Expired, Sent, 5, false),
             ("waiting-locked", Locked, Sent, 0, false),
         ] {
+            let service_id = ServiceId::parse("minato-7").expect("a service id");
+            let token_user_id = TokenUserId::parse("0000-0000-0000-00").expect("a token user id");
             let page = WaitingPage {
                 frame: self.frame_of_person(path::WAITING),
-                service_id: "minato-7".to_owned(),
+                service_id: service_id.to_string(),
+                app_link: AppLink::new("https://otp.example.jp", &service_id, &token_user_id),
                 mail_masked: "h***@example.co.jp".to_owned(),
                 now: WaitingState {
                     state,

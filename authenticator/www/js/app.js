@@ -1,0 +1,217 @@
+// @ts-check
+// The app on the page: it opens the core, shows one screen at a time by the part of the address behind the `#`, hides what is
+// shown when nobody should see it, and takes new versions. What a screen shows is in `screens/`; tokens and keys are in the
+// core's worker and never here.
+
+import { Authenticator, CoreError } from './core/authenticator.js';
+import { h, part, quietly } from './dom.js';
+import { guardTheScreen } from './privacy.js';
+import { faultSentence } from './refusals.js';
+import { LANGUAGES, preferred, speak, spoken, t } from './text.js';
+import { Updates } from './updates.js';
+import { addScreen } from './screens/add.js';
+import { codesScreen } from './screens/codes.js';
+import { helpScreen } from './screens/help.js';
+import { lockScreen } from './screens/lock.js';
+import { lockSettingsScreen } from './screens/lock-settings.js';
+import { scanScreen } from './screens/scan.js';
+import { settingsScreen } from './screens/settings.js';
+import { tokenScreen } from './screens/token.js';
+import { troubleScreen } from './screens/trouble.js';
+
+/**
+ * @typedef {object} Screen
+ * @property {string} title of the page
+ * @property {HTMLElement} root
+ * @property {string} [back] where the way back leads; none on the first screen
+ * @property {boolean} [plain] without the tools in the head
+ * @property {() => void} [leave] when another screen takes its place
+ */
+
+/** @typedef {(app: App, query: URLSearchParams, id: string) => Screen} MakeScreen */
+
+/** @type {[RegExp, MakeScreen][]} */
+const SCREENS = [
+  [/^$/, (app, query, id) => (app.opened.count === 0 ? addScreen : codesScreen)(app, query, id)],
+  [/^add$/, addScreen],
+  [/^scan$/, scanScreen],
+  [/^token\/([0-9a-f]+)$/, tokenScreen],
+  [/^settings$/, settingsScreen],
+  [/^settings\/lock$/, lockSettingsScreen],
+  [/^help$/, helpScreen],
+];
+
+/** What the screens share. */
+export class App {
+  core = new Authenticator();
+  updates = new Updates(() => this.#showBar());
+  /** @type {import('./core/types.js').Opened} */
+  opened = /** @type {any} */ (undefined);
+  /** An activation is under way: nothing may replace the page. */
+  busy = false;
+  /** @type {Screen | undefined} */
+  #screen;
+
+  async start() {
+    await speak(preferred());
+    try {
+      this.opened = await this.core.open();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    const { language } = this.opened.settings;
+    if (language && language !== spoken()) await speak(preferred(language));
+    this.core.on('changed', () => this.#changed());
+    this.core.on('locked', () => this.#changed());
+    guardTheScreen(this);
+    window.addEventListener('hashchange', () => this.show());
+    if (await this.updates.start({ mayTakeOver: () => !this.busy })) return;
+    this.show();
+    if (!this.opened.locked) this.refresh();
+    window.addEventListener('online', () => this.refresh());
+  }
+
+  /** Looks at what the core holds, again. */
+  async reload() {
+    try {
+      this.opened = await this.core.open();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Goes to a screen: the address without its `#/`. @param {string} path @param {{ replace?: boolean }} [how] */
+  go(path, { replace = false } = {}) {
+    const hash = `#/${path}`;
+    if (replace) history.replaceState(null, '', hash);
+    else if (location.hash !== hash) {
+      location.hash = hash;
+      return;
+    }
+    this.show();
+  }
+
+  /** Shows the screen of the address. */
+  show() {
+    const { opened } = this;
+    if (opened.erased || opened.locked) {
+      this.#put(lockScreen(this));
+      return;
+    }
+    const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
+    for (const [shape, make] of SCREENS) {
+      const found = shape.exec(path);
+      if (found) {
+        this.#put(make(this, new URLSearchParams(query), found[1] ?? ''));
+        return;
+      }
+    }
+    this.go('', { replace: true });
+  }
+
+  /** Shows a screen that has no address, such as the progress of an activation. @param {Screen} screen */
+  put(screen) {
+    this.#put(screen);
+  }
+
+  /** @param {import('./text.js').Language} language */
+  async changeLanguage(language) {
+    await speak(language);
+    await this.core.setSettings({ language }).catch((error) => this.fail(error));
+    await this.reload();
+    this.show();
+  }
+
+  /** Asks the server for the standing of the tokens; does nothing where it cannot be reached. */
+  async refresh() {
+    try {
+      await this.core.refresh();
+    } catch {
+      // Out of reach, or locked in the meantime: the app works without.
+    }
+  }
+
+  /** Shows that something failed that should not. @param {unknown} error */
+  fail(error) {
+    const code = error instanceof CoreError ? error.code : 'internal';
+    if (code === 'locked') {
+      this.#changed();
+      return;
+    }
+    this.#put(troubleScreen(this, faultSentence(code)));
+  }
+
+  async #changed() {
+    const before = this.opened;
+    await this.reload();
+    const { opened } = this;
+    const otherWay = before.locked !== opened.locked || before.erased !== opened.erased;
+    const first = (before.count === 0) !== (opened.count === 0) && /^#?\/?$/.test(location.hash);
+    if (!this.busy && (otherWay || first)) this.show();
+  }
+
+  /** @param {Screen} screen */
+  #put(screen) {
+    const first = !this.#screen;
+    this.#screen?.leave?.();
+    this.#screen = screen;
+    document.title = `${screen.title} | Warifu`;
+    const skip = part('skip');
+    skip.textContent = t('skip-to-main');
+    const main = /** @type {HTMLElement} */ (document.querySelector('main'));
+    main.replaceChildren(screen.root);
+    this.#showTools(screen);
+    this.#showBar();
+    quietly('');
+    window.scrollTo(0, 0);
+    // Where a screen puts the focus itself, it stays there; the page's own beginning is left to the browser.
+    if (!first && !main.contains(document.activeElement)) main.querySelector('h1')?.focus();
+  }
+
+  /** @param {Screen} screen */
+  #showTools(screen) {
+    const tools = part('tools');
+    tools.setAttribute('aria-label', t('phone-tools'));
+    const link = (/** @type {string} */ path, /** @type {string} */ words) =>
+      h('a', { href: `#/${path}`, class: 'app-tool', 'aria-current': location.hash === `#/${path}` ? 'page' : null }, words);
+    if (screen.plain) {
+      tools.replaceChildren(this.#languages());
+      return;
+    }
+    if (screen.back !== undefined) tools.replaceChildren(link(screen.back, t('phone-back')));
+    else if (this.opened.count > 0) tools.replaceChildren(link('add', t('phone-add')), link('settings', t('phone-settings')));
+    else tools.replaceChildren(this.#languages());
+  }
+
+  #languages() {
+    const names = { ja: '日本語', en: 'English' };
+    const others = LANGUAGES.filter((language) => language !== spoken());
+    return h(
+      'span',
+      { class: 'app-languages' },
+      others.map((language) =>
+        h('button', { type: 'button', class: 'button-quiet', lang: language, onclick: () => this.changeLanguage(language) }, names[language]),
+      ),
+    );
+  }
+
+  #showBar() {
+    const bar = part('bar');
+    if (!this.updates.ready || !this.opened) {
+      bar.replaceChildren();
+      return;
+    }
+    bar.replaceChildren(
+      h(
+        'div',
+        { class: 'note app-update', role: 'status' },
+        h('p', {}, t('phone-update-ready')),
+        h('button', { type: 'button', class: 'button-quiet', onclick: () => this.updates.take() }, t('phone-update-take')),
+      ),
+    );
+  }
+}
+
+const app = new App();
+app.start().catch((error) => app.fail(error));
