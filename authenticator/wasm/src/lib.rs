@@ -161,10 +161,6 @@ fn judged<'a>(id: Result<&'a str, &IdError>) -> [&'a [u8]; 2] {
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "the table of the ABI, one arm for each of its rows"
-)]
 fn run(operation: u32, input: &[u8]) -> Result<Output, Status> {
     match operation {
         1 => {

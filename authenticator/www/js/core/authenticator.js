@@ -2,18 +2,11 @@
 // The page's side of the core: every call is a message to the one worker, and a promise of its answer. Nothing of a token is
 // here but what the worker tells to be shown.
 
-/** @typedef {import('./types.js').Stage} Stage */
+import { CoreError } from './errors.js';
 
-/** A call that could not be carried out. What can be refused is a value and not an error. */
-export class CoreError extends Error {
-  /** @param {import('./types.js').CoreErrorCode} code */
-  constructor(code) {
-    super(code);
-    this.name = 'CoreError';
-    /** @readonly */
-    this.code = code;
-  }
-}
+export { CoreError };
+
+/** @typedef {import('./types.js').Stage} Stage */
 
 /**
  * @typedef {object} Waiting

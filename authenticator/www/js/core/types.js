@@ -90,9 +90,9 @@
  */
 
 /**
- * @typedef {'locked' | 'not_found' | 'not_loaded' | 'storage' | 'internal'} CoreErrorCode
+ * @typedef {'locked' | 'not_found' | 'not_loaded' | 'storage' | 'out_of_memory' | 'internal'} CoreErrorCode
  *   why a call failed: the app is locked; there is no such token; a part of the app could not be fetched; the browser
- *   does not keep anything; a fault
+ *   does not keep anything; 64 MiB are needed to judge a PIN; a fault
  * @typedef {'changed' | 'locked'} CoreEvent something that `open()` tells is another than before; the app was locked, here
  *   or in another tab
  */

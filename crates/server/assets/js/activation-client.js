@@ -77,7 +77,7 @@ function join(fields) {
  * @param {number} count
  */
 function split(bytes, count) {
-  /** @type {Uint8Array[]} */
+  /** @type {Uint8Array<ArrayBuffer>[]} */
   const fields = [];
   let place = 0;
   for (let i = 0; i < count; i += 1) {
