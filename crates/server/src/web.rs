@@ -2,6 +2,7 @@
 //!
 //! Never here: a page, a use case, or a rule of the product.
 
+pub mod app;
 pub mod assets;
 pub mod caller;
 pub mod empty;
@@ -70,6 +71,7 @@ pub fn public(app: Arc<App>, demo: Option<Arc<DemoSite>>, shell: Shell) -> Route
 pub fn router(app: Arc<App>, demo: Option<Arc<DemoSite>>) -> Router {
     let api = api::activation::routes(Arc::clone(&app)).merge(api::v1::routes(&app));
     assets::routes()
+        .merge(app::routes())
         .merge(api)
         .merge(Portal::new(app, demo).router())
 }
