@@ -8,13 +8,9 @@ import { ask } from './device.js';
 import { CoreError } from './errors.js';
 import { unsealHmacKey } from './keys.js';
 import { sealedToken, sealingKey } from './lock.js';
+import { nameOf } from './names.js';
 import { allTokens, alone, arrangeTokens, changeToken, removeToken } from './store.js';
 import { codeOfMac } from './wasm.js';
-
-const NAME_LENGTH_MAX = 40;
-
-/** Control characters, and the marks that turn the direction of writing: a list could say something else than it holds. */
-const STEERS = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
 /** @typedef {import('./store.js').Token} Token */
 
@@ -180,16 +176,6 @@ async function asked(id, question) {
 function lookOf(token) {
   const { clock, ...shown } = view(token);
   return JSON.stringify({ ...shown, checkedAtMs: null, clock: clock.state });
-}
-
-/**
- * @param {string} typed
- * @returns {string | null} null for what is no name
- */
-export function nameOf(typed) {
-  const name = typed.trim();
-  const length = [...name].length;
-  return length === 0 || length > NAME_LENGTH_MAX || STEERS.test(name) ? null : name;
 }
 
 /**
