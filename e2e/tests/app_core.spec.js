@@ -99,7 +99,7 @@ test('r55 an activation that loses its messages goes on, also in a new start of 
   expect(await app.call('code', id)).toEqual({ refused: 'not_active' });
 
   await app.start(demo.url);
-  expect(await app.call('resume', id)).toEqual({ state: 'password_needed', id });
+  expect(await app.call('resume', id, {})).toEqual({ state: 'password_needed', id });
   await phone.unroute('**/activation/v1/start');
   for (const how of /** @type {const} */ (['lost', 'proxy', 'fails'])) {
     await disturb('/activation/v1/finish', how);
@@ -109,12 +109,27 @@ test('r55 an activation that loses its messages goes on, also in a new start of 
   }
 
   await app.start(demo.url);
-  expect(await app.call('resume', id)).toEqual({ done: id });
+  expect(await app.call('resume', id, {})).toEqual({ done: id });
   expect(await app.gathered('stages')).toEqual(['preparing', 'finishing']);
   await expectTitle(page, labels.waiting.activated);
   await page.getByRole('main').getByRole('link', { name: labels.waiting.toVerification }).click();
   await enterCode(page, labels, (await app.call('code', id)).code);
   await expectTitle(page, labels.top.title);
+});
+
+test('r55 what follows from a message is kept before it goes out', async ({ page, demo, labels, otherPerson }) => {
+  const typed = await issued({ page, labels, demo });
+  const phone = await otherPerson();
+  const app = await new AppCore(phone).start(demo.url);
+  /** @type {unknown[]} */
+  const kept = [];
+  await phone.route('**/activation/v1/*', async (route) => {
+    const { tokens } = await app.kept();
+    kept.push(tokens.map(({ state, sealed }) => [state, ...Object.keys(sealed)]));
+    await route.continue();
+  });
+  expect(await app.call('begin', typed)).toEqual({ done: expect.any(String) });
+  expect(kept).toEqual([[['started', 'started']], [['pending', 'pending']]]);
 });
 
 test('another password than the first time begins anew', async ({ page, demo, labels, otherPerson }) => {

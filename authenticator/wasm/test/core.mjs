@@ -106,7 +106,7 @@ test('r61 a measure of another tab is a measure', () => {
 });
 
 test('r61 no code before a time that has been', () => {
-  const known = clock.withMeasure(null, measured(T, 0), T);
+  const known = clock.withMeasure(null, measured(T, 0, 0), T);
   assert.equal(deviceAt(T - 2 * SECOND).watch.judge('a', known, 60).state, 'right');
   assert.deepEqual(deviceAt(T - 2 * SECOND - 1).watch.judge('a', known, 60), {
     state: 'refused',

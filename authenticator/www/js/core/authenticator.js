@@ -22,13 +22,8 @@ export class Authenticator {
   /** @type {Map<import('./types.js').CoreEvent, Set<() => void>>} */
   #listeners = new Map();
   #lastId = 0;
-  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-
-  constructor() {
-    this.#worker.addEventListener('message', ({ data }) => this.#take(data));
-    // The worker's script, or one that it imports, did not come: no call will ever be answered.
-    this.#worker.addEventListener('error', () => this.#failAll('not_loaded'));
-  }
+  /** @type {Worker | null} started by the first call */
+  #worker = null;
 
   /**
    * @param {import('./types.js').CoreEvent} event
@@ -43,8 +38,7 @@ export class Authenticator {
 
   /** Ends the worker. What it had begun goes on with what was kept, the next time. */
   close() {
-    this.#worker.terminate();
-    this.#failAll('internal');
+    this.#end('internal');
   }
 
   /** Everything that the first screen needs. @returns {Promise<import('./types.js').Opened>} */
@@ -174,8 +168,17 @@ export class Authenticator {
     const { promise, resolve, reject } = deferred();
     this.#lastId += 1;
     this.#waiting.set(this.#lastId, { resolve, reject, onStage });
+    this.#worker ??= this.#started();
     this.#worker.postMessage({ id: this.#lastId, op, input });
     return promise;
+  }
+
+  #started() {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker.addEventListener('message', ({ data }) => this.#take(data));
+    // Its script, or one that it imports, did not come: nothing will be answered. The next call tries again.
+    worker.addEventListener('error', () => this.#end('not_loaded'));
+    return worker;
   }
 
   /** @param {import('./worker.js').Message} message */
@@ -194,8 +197,10 @@ export class Authenticator {
     else waiting?.resolve(message.value);
   }
 
-  /** @param {import('./types.js').CoreErrorCode} code */
-  #failAll(code) {
+  /** @param {import('./types.js').CoreErrorCode} code what the calls that wait are told */
+  #end(code) {
+    this.#worker?.terminate();
+    this.#worker = null;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { reject } of waiting) reject(new CoreError(code));

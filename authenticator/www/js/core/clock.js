@@ -11,7 +11,7 @@ const RIGHT_MS = 2_000;
 /** How far the two clocks of this device may drift apart before one of them was changed. */
 const JUMP_MS = 2_000;
 
-/** How far the time may be behind one that has been: measuring is not exact. */
+/** How far the time may be behind one that has been, beside half of a trip: measuring is not exact. */
 const BACKWARDS_SLACK_MS = 2_000;
 
 /** How many of the last measures are kept. */
@@ -67,7 +67,7 @@ export function withMeasure(known, measure, serverTimeMs) {
  */
 export function judge(clock, { offsetMs, sure, stepS, nowMs }) {
   if (!clock) return { state: 'unchecked', offsetMs: 0 };
-  if (nowMs + offsetMs < clock.serverTimeMs - BACKWARDS_SLACK_MS) {
+  if (nowMs + offsetMs < clock.serverTimeMs - BACKWARDS_SLACK_MS - clock.best.tripMs / 2) {
     return { state: 'refused', reason: 'clock_backwards', offsetMs };
   }
   const off = Math.abs(offsetMs);

@@ -235,7 +235,7 @@ export async function mark() {
       tokens: (await transaction.tokens()).length,
     }));
     const cache = await caches.open(MARKER_CACHE);
-    await cache.put(MARKER_PATH, Response.json(marker));
+    await cache.put(MARKER_PATH, new Response(JSON.stringify(marker)));
   } catch {
     // See above.
   }
