@@ -389,3 +389,14 @@ test('tokens that the browser lost are told, and settings are kept', async ({ de
   await app.call('startOver');
   expect(await app.call('open')).toMatchObject({ evicted: false });
 });
+
+test('what did not come is fetched again by the next call', async ({ demo, page }) => {
+  const app = await new AppCore(page).start(demo.url);
+  const ids = { serviceId: 'demo', tokenUserId: '0000-0000-0000-00' };
+  for (const part of ['/app/js/core/tokens.js', '/assets/wasm/client.wasm']) {
+    await page.route(`**${part}`, (route) => route.abort());
+    expect(await app.call('checkIds', ids), part).toEqual({ error: 'not_loaded' });
+    await page.unroute(`**${part}`);
+  }
+  expect(await app.call('checkIds', ids)).toMatchObject({ tokenUserId: { value: '00000000000000', refusal: null } });
+});
