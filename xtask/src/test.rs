@@ -85,7 +85,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "client",
-        what: "the wasm module and its worker, in Node.js",
+        what: "the wasm module and the core of the phone app, in Node.js",
         packages: &[&NODE],
         run: client,
     },

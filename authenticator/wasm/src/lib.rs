@@ -1,6 +1,6 @@
-//! The client half of the activation handshake, and the rules of the activation password, behind a raw C ABI, for a page or
-//! an app in a browser: no generated glue, no imports, randomness handed in. Here live the calls and their bytes; the
-//! handshake itself is `warifu-activation`, the rules are `warifu-core`, and what a browser does with them is
+//! The client half of the activation handshake, and the rules of the core that a page or an app in a browser needs, behind a
+//! raw C ABI: no generated glue, no imports, randomness handed in. Here live the calls and their bytes; the handshake itself
+//! is `warifu-activation`, the rules are `warifu-core`, and what a browser does with them is
 //! `crates/server/assets/js/activation-client.js`.
 //!
 //! # The ABI, version 1
@@ -22,17 +22,27 @@
 //! | 4 activate finish | state, activation password, response | state, request, server time (8, Unix ms) |
 //! | 5 activate confirm | state, response | token id, service id, token user id, parameters (6), seed, device key |
 //! | 6 judge password | least and most digits (2), activation password, login id, mail address | the refusal's code, or nothing |
+//! | 7 check ids | service id, token user id | service id, its refusal's code or nothing, token user id, the same |
+//! | 8 code of a MAC | HMAC of the time step (20, 32 or 64), digits (1) | the code |
+//! | 9 stretch | a secret that was typed, salt (16) | 32 bytes |
+//! | 10 judge refusal | the refusal's code, flags (1) | `ended`, `begin_again` or `refused` |
+//!
+//! The flags of 10: 1 for a try of an earlier run of the app, 2 when the activation password is at hand. An id that is refused
+//! comes back empty. The HMAC of 8 is computed by the browser, whose key never leaves it.
 //!
 //! Requests, responses and the record are the messages of `docs/protocol.md`. Texts are UTF-8; what a person typed is
-//! normalised (NFKC, no white space) by the browser.
+//! normalised (NFKC, no white space) by the browser; of ids, NFKC is enough.
 
 use warifu_activation::{
     Id, Randomness,
     client::{ClientError, Pending, Registration, Started},
     messages::{FinishResponse, RegistrationResponse, StartResponse},
-    parameters,
+    parameters, stretch,
 };
+use warifu_core::activation::consequence;
 use warifu_core::activation_password::ActivationPassword;
+use warifu_core::id::{IdError, ServiceId, TokenUserId};
+use warifu_core::oath::hotp;
 use zeroize::Zeroizing;
 
 /// The most bytes of input to one call.
@@ -143,6 +153,14 @@ fn text(field: &[u8]) -> Result<&str, Status> {
     str::from_utf8(field).map_err(|_| Status::BadCall)
 }
 
+/// An id and no refusal, or no id and the refusal's code.
+fn judged<'a>(id: Result<&'a str, &IdError>) -> [&'a [u8]; 2] {
+    match id {
+        Ok(id) => [id.as_bytes(), b""],
+        Err(refusal) => [b"", refusal.code().as_bytes()],
+    }
+}
+
 fn run(operation: u32, input: &[u8]) -> Result<Output, Status> {
     match operation {
         1 => {
@@ -201,6 +219,41 @@ fn run(operation: u32, input: &[u8]) -> Result<Output, Status> {
             let refusal = ActivationPassword::choose(text(chosen)?, (min, max), &own).err();
             let code = refusal.map_or("", |refusal| refusal.code());
             Ok(Output::of(&[code.as_bytes()]))
+        }
+        7 => {
+            let [service_id, token_user_id] = fields(input)?;
+            let service_id = ServiceId::of_nfkc(text(service_id)?);
+            let token_user_id = TokenUserId::of_nfkc(text(token_user_id)?);
+            let [service_id, service_refusal] = judged(service_id.as_ref().map(ServiceId::as_str));
+            let [token_user_id, token_user_refusal] =
+                judged(token_user_id.as_ref().map(TokenUserId::as_str));
+            Ok(Output::of(&[
+                service_id,
+                service_refusal,
+                token_user_id,
+                token_user_refusal,
+            ]))
+        }
+        8 => {
+            let [mac, digits] = fields(input)?;
+            let &[digits] = digits else {
+                return Err(Status::BadCall);
+            };
+            let code = hotp::code_of_mac(mac, digits).ok_or(Status::BadCall)?;
+            Ok(Output::of(&[code.expose().as_bytes()]))
+        }
+        9 => {
+            let [typed, salt] = fields(input)?;
+            let salt = salt.try_into().map_err(|_| Status::BadCall)?;
+            Ok(Output::of(&[stretch(typed, salt)?.as_slice()]))
+        }
+        10 => {
+            let [code, flags] = fields(input)?;
+            let &[flags @ 0..=3] = flags else {
+                return Err(Status::BadCall);
+            };
+            let consequence = consequence(text(code)?, flags & 1 != 0, flags & 2 != 0);
+            Ok(Output::of(&[consequence.as_str().as_bytes()]))
         }
         _ => Err(Status::BadCall),
     }
@@ -269,7 +322,12 @@ mod tests {
     fn a_malformed_call_is_refused() {
         let lone = |operation, input: &[u8]| run(operation, input).err();
         assert_eq!(lone(0, &[]), Some(Status::BadCall));
-        assert_eq!(lone(7, &[]), Some(Status::BadCall));
+        assert_eq!(lone(11, &[]), Some(Status::BadCall));
+        assert_eq!(lone(7, &[0, 0]), Some(Status::BadCall));
+        assert_eq!(lone(7, &[0, 1, 0xff, 0, 0]), Some(Status::BadCall));
+        assert_eq!(lone(8, &[0, 1, 0, 0, 1, 6]), Some(Status::BadCall));
+        assert_eq!(lone(9, &[0, 1, b'1', 0, 1, 0]), Some(Status::BadCall));
+        assert_eq!(lone(10, &[0, 1, b'a', 0, 1, 4]), Some(Status::BadCall));
         assert_eq!(lone(1, &[0]), Some(Status::BadCall));
         assert_eq!(lone(1, &[0, 1, 7]), Some(Status::BadCall));
         assert_eq!(lone(1, &[0, 0, 0, 0, 9]), Some(Status::BadCall));

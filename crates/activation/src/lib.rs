@@ -25,6 +25,6 @@ pub use binding::Binding;
 pub use codec::DecodeError;
 pub use id::{AttemptId, ID_BYTES_MAX, Id, IdError};
 pub use secret::{DeviceKey, Randomness};
-pub use suite::{ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, SUITE_ID};
+pub use suite::{ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, SUITE_ID, stretch};
 /// What the user types on the page and once more in the app; every start and finish takes one.
 pub use warifu_core::activation_password::ActivationPassword;

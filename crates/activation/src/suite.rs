@@ -12,7 +12,10 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
+use zeroize::Zeroizing;
+
 use crate::Randomness;
+use crate::client::ClientError;
 
 /// The versioned name of the suite: OPAQUE-3DH over P-256 with SHA-256, Argon2id as the client's key stretching.
 pub const SUITE_ID: &str = "warifu-opaque-p256-sha256-argon2id-1";
@@ -44,14 +47,28 @@ impl Ksf for Stretching {
         &self,
         input: GenericArray<u8, L>,
     ) -> Result<GenericArray<u8, L>, InternalError> {
-        let cost = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None)
-            .map_err(|_| InternalError::KsfError)?;
         let mut output = GenericArray::default();
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, cost)
-            .hash_password_into(&input, &ARGON2_SALT, &mut output)
-            .map_err(|_| InternalError::KsfError)?;
+        argon2id(&input, &ARGON2_SALT, &mut output).map_err(|_| InternalError::KsfError)?;
         Ok(output)
     }
+}
+
+fn argon2id(input: &[u8], salt: &[u8; 16], output: &mut [u8]) -> argon2::Result<()> {
+    let cost = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None)?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, cost).hash_password_into(input, salt, output)
+}
+
+/// Stretches a secret that a person typed to open what their own device keeps (the PIN of the app), at the cost of this
+/// suite: the code is in the browser's module already. `salt` is random and kept beside what the result opens. It also keeps
+/// this use apart from the handshake's, whose salt is zeros: the same digits as PIN and as activation password share
+/// nothing.
+///
+/// # Errors
+/// [`ClientError::Stretching`] when there is not enough memory.
+pub fn stretch(secret: &[u8], salt: &[u8; 16]) -> Result<Zeroizing<[u8; 32]>, ClientError> {
+    let mut stretched = Zeroizing::new([0; 32]);
+    argon2id(secret, salt, stretched.as_mut_slice()).map_err(|_| ClientError::Stretching)?;
+    Ok(stretched)
 }
 
 /// The expansion of one [`Randomness`]: `ChaCha20` with the randomness as key, nonce 0, from block 0.
@@ -74,4 +91,18 @@ pub(crate) fn exact<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes
         .try_into()
         .expect("the suite fixes the length of each encoding")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_typed_is_stretched_by_its_salt() {
+        let stretched = |secret: &[u8], salt| *stretch(secret, &[salt; 16]).unwrap();
+        let once = stretched(b"604817", 7);
+        assert_eq!(once, stretched(b"604817", 7));
+        assert_ne!(once, stretched(b"604817", 8));
+        assert_ne!(once, stretched(b"604818", 7));
+    }
 }

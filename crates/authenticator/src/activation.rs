@@ -6,6 +6,7 @@ use rand_core::CryptoRng;
 use warifu_activation::client::{ClientError, Started};
 use warifu_activation::messages::{FinishResponse, StartResponse};
 use warifu_activation::{ActivationPassword, Id, Randomness};
+use warifu_core::activation::{Consequence, consequence};
 use warifu_core::id::{ServiceId, TokenUserId};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
@@ -210,7 +211,12 @@ impl Tokens {
         let message = match answer {
             Answer::Message(message) => message,
             Answer::Refused(code) => {
-                let progress = refused(token, code, password.is_some());
+                let progress = match consequence(code, token.of_an_earlier_run, password.is_some())
+                {
+                    Consequence::Ended(refusal) => Progress::Ended(refusal),
+                    Consequence::BeginAgain => Progress::BeginAgain,
+                    Consequence::Refused => Progress::Refused(code.clone()),
+                };
                 return Ok(self.dropping(id, progress));
             }
         };
@@ -253,38 +259,6 @@ impl Tokens {
             self.remove(id);
         }
         progress
-    }
-}
-
-/// What a refusal makes of an unfinished token. Only the codes that say that this try can never become a token end it: any
-/// other leaves everything as it is, so that a live token is never dropped because of a passing fault (R62).
-fn refused(token: &Token, code: &str, password_at_hand: bool) -> Progress {
-    const ENDS: [Refusal; 5] = [
-        Refusal::AlreadyActivated,
-        Refusal::IssuanceExpired,
-        Refusal::IssuanceLocked,
-        Refusal::IssuanceCancelled,
-        Refusal::ActivationGone,
-    ];
-    /// The server does not know the try, or no longer: it waits for a finish for some minutes only.
-    const FORGOTTEN: [Refusal; 3] = [
-        Refusal::ActivationAttemptOver,
-        Refusal::ActivationRefused,
-        Refusal::ActivationMessage,
-    ];
-    let among = |refusals: &[Refusal]| {
-        refusals
-            .iter()
-            .copied()
-            .find(|refusal| refusal.code() == code)
-    };
-    if let Some(refusal) = among(&ENDS) {
-        return Progress::Ended(refusal);
-    }
-    match among(&FORGOTTEN) {
-        Some(_) if token.of_an_earlier_run && password_at_hand => Progress::BeginAgain,
-        Some(refusal) => Progress::Ended(refusal),
-        None => Progress::Refused(code.to_owned()),
     }
 }
 

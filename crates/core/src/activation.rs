@@ -1,5 +1,5 @@
-//! The server's decisions while an app activates (J3, R50 to R57). The cryptography is in the crate `warifu-activation`;
-//! here is only what is counted, refused and granted.
+//! The decisions while an app activates (J3, R50 to R57, R62): what the server counts, refuses and grants, and what an app
+//! makes of a refusal. The cryptography is in the crate `warifu-activation`.
 
 use crate::issuance::{Issuance, IssuanceState};
 use crate::refusal::Refusal;
@@ -130,6 +130,65 @@ pub fn state_after_start(starts: u32, policy: &Policy) -> IssuanceState {
     }
 }
 
+/// What an app does with an unfinished token when the server refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// Over: it drops the token, which never became one. The person has to do something.
+    Ended(Refusal),
+    /// The server has forgotten the try of an earlier run: it drops that one and begins a new one by itself.
+    BeginAgain,
+    /// The server refuses for now; nothing changed.
+    Refused,
+}
+
+impl Consequence {
+    /// The name for programs: `ended`, `begin_again` or `refused`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended(_) => "ended",
+            Self::BeginAgain => "begin_again",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Decides what the refusal with that code makes of an unfinished token. `of_an_earlier_run`: the try was not begun in this
+/// run of the app; `password_at_hand`: its person has just typed the activation password.
+///
+/// Only the codes that say that this try can never become a token end it: any other leaves everything as it is, so that a
+/// live token is never dropped because of a passing fault (R62).
+#[must_use]
+pub fn consequence(code: &str, of_an_earlier_run: bool, password_at_hand: bool) -> Consequence {
+    const ENDS: [Refusal; 5] = [
+        Refusal::AlreadyActivated,
+        Refusal::IssuanceExpired,
+        Refusal::IssuanceLocked,
+        Refusal::IssuanceCancelled,
+        Refusal::ActivationGone,
+    ];
+    /// The server does not know the try, or no longer: it waits for a finish for some minutes only.
+    const FORGOTTEN: [Refusal; 3] = [
+        Refusal::ActivationAttemptOver,
+        Refusal::ActivationRefused,
+        Refusal::ActivationMessage,
+    ];
+    let among = |refusals: &[Refusal]| {
+        refusals
+            .iter()
+            .copied()
+            .find(|refusal| refusal.code() == code)
+    };
+    if let Some(refusal) = among(&ENDS) {
+        return Consequence::Ended(refusal);
+    }
+    match among(&FORGOTTEN) {
+        Some(_) if of_an_earlier_run && password_at_hand => Consequence::BeginAgain,
+        Some(refusal) => Consequence::Ended(refusal),
+        None => Consequence::Refused,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +273,37 @@ mod tests {
         );
         assert_eq!(decoy_key(DecoyReason::Unknown, 5, &policy), DecoyKey::Spent);
         assert_eq!(decoy_key(DecoyReason::Locked, 5, &policy), DecoyKey::Spent);
+    }
+
+    #[test]
+    fn r62_only_a_final_code_ends_an_unfinished_token() {
+        for &code in Refusal::CODES {
+            let ends = matches!(
+                code,
+                "already_activated"
+                    | "issuance_expired"
+                    | "issuance_locked"
+                    | "issuance_cancelled"
+                    | "activation_gone"
+            );
+            let forgotten = matches!(
+                code,
+                "activation_attempt_over" | "activation_refused" | "activation_message"
+            );
+            for (earlier, at_hand) in [(false, false), (false, true), (true, false), (true, true)] {
+                let expected = match (ends, forgotten, earlier && at_hand) {
+                    (true, ..) | (_, true, false) => "ended",
+                    (_, true, true) => "begin_again",
+                    (false, false, _) => "refused",
+                };
+                let consequence = consequence(code, earlier, at_hand);
+                assert_eq!(consequence.as_str(), expected, "{code}");
+                if let Consequence::Ended(refusal) = consequence {
+                    assert_eq!(refusal.code(), code);
+                }
+            }
+        }
+        assert_eq!(consequence("internal", true, true), Consequence::Refused);
     }
 
     #[test]

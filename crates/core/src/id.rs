@@ -3,6 +3,7 @@
 
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::time::UnixMillis;
 
@@ -112,6 +113,18 @@ impl core::fmt::Display for IdError {
 
 impl core::error::Error for IdError {}
 
+impl IdError {
+    /// The name for pages and programs: `id_length`, `id_alphabet` or `id_check_digit`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Length => "id_length",
+            Self::Alphabet => "id_alphabet",
+            Self::CheckDigit => "id_check_digit",
+        }
+    }
+}
+
 impl ServiceId {
     /// The longest service id, in characters.
     pub const LENGTH_MAX: usize = 32;
@@ -121,7 +134,16 @@ impl ServiceId {
     /// # Errors
     /// [`IdError::Length`] or [`IdError::Alphabet`].
     pub fn parse(typed: &str) -> Result<Self, IdError> {
-        let text = normalised(typed).to_ascii_lowercase();
+        Self::of_nfkc(&typed.nfkc().collect::<String>())
+    }
+
+    /// Takes what is in NFKC already: a browser does that, so that the tables of Unicode stay out of what it loads.
+    /// Otherwise as [`ServiceId::parse`].
+    ///
+    /// # Errors
+    /// [`IdError::Length`] or [`IdError::Alphabet`].
+    pub fn of_nfkc(typed: &str) -> Result<Self, IdError> {
+        let text = plain(typed.chars()).to_ascii_lowercase();
         if !(2..=Self::LENGTH_MAX).contains(&text.len()) {
             return Err(IdError::Length);
         }
@@ -192,7 +214,16 @@ impl TokenUserId {
     /// # Errors
     /// [`IdError`], by what is wrong.
     pub fn parse(typed: &str) -> Result<Self, IdError> {
-        let text: String = normalised(typed).chars().filter(|&c| c != '-').collect();
+        Self::of_nfkc(&typed.nfkc().collect::<String>())
+    }
+
+    /// Takes what is in NFKC already, as [`ServiceId::of_nfkc`] does; otherwise as [`TokenUserId::parse`].
+    ///
+    /// # Errors
+    /// [`IdError`], by what is wrong.
+    pub fn of_nfkc(typed: &str) -> Result<Self, IdError> {
+        let mut text = plain(typed.chars());
+        text.retain(|c| c != '-');
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(IdError::Alphabet);
         }
@@ -236,10 +267,12 @@ impl From<TokenUserId> for String {
 /// NFKC, and no white space: what people paste and what Japanese keyboards type becomes plain ASCII.
 #[must_use]
 pub fn normalised(typed: &str) -> String {
-    use unicode_normalization::UnicodeNormalization as _;
-    typed
-        .nfkc()
-        .filter(|c| !c.is_whitespace())
+    plain(typed.nfkc())
+}
+
+/// No white space, and one kind of hyphen, in what is in NFKC.
+fn plain(nfkc: impl Iterator<Item = char>) -> String {
+    nfkc.filter(|c| !c.is_whitespace())
         .map(|c| match c {
             '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' => '-',
             other => other,
@@ -329,6 +362,25 @@ mod tests {
         );
         for wrong in ["", "a", "-a", "a-", "a_b", "a/b", &"a".repeat(33)] {
             assert!(ServiceId::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_has_normalised_is_read_as_what_was_typed() {
+        for typed in ["　ＤＥＭＯ－Bank ", "demo―bank", "ﬁ-bank", "a_b", ""] {
+            let nfkc: String = typed.nfkc().collect();
+            assert_eq!(ServiceId::of_nfkc(&nfkc), ServiceId::parse(typed));
+        }
+        let id = TokenUserId::new(&mut ChaCha20Rng::from_seed([9; 32]));
+        let mistyped = id.as_str().replace(|c: char| c.is_ascii_digit(), "1");
+        for (nfkc, read) in [
+            (id.grouped(), Ok(id.clone())),
+            (id.grouped().replace('-', " \u{2212} "), Ok(id)),
+            (mistyped, Err(IdError::CheckDigit)),
+            ("1234".to_owned(), Err(IdError::Length)),
+            ("１234".to_owned(), Err(IdError::Alphabet)),
+        ] {
+            assert_eq!(TokenUserId::of_nfkc(&nfkc), read, "{nfkc}");
         }
     }
 

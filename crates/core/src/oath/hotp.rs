@@ -3,23 +3,35 @@
 use hmac::Hmac;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Code, Seed};
+use super::{Algorithm, Code, Seed, digits_allowed};
 
 /// The code of `counter`: HMAC, dynamic truncation, the last `digits` decimal digits (RFC 4226 §5.3; with the hashes of
 /// RFC 6238 §1.2). `digits` above 9 would exceed the 31-bit number and is taken as 9; a [`crate::service::Policy`]
 /// allows 6 to 8 only.
 #[must_use]
 pub fn code(seed: &Seed, counter: u64, algorithm: Algorithm, digits: u8) -> Code {
-    let number = match algorithm {
-        Algorithm::Sha1 => truncated(&mac::<Hmac<sha1::Sha1>>(seed, counter)),
-        Algorithm::Sha256 => truncated(&mac::<Hmac<sha2::Sha256>>(seed, counter)),
-        Algorithm::Sha512 => truncated(&mac::<Hmac<sha2::Sha512>>(seed, counter)),
+    let mac = match algorithm {
+        Algorithm::Sha1 => mac::<Hmac<sha1::Sha1>>(seed, counter),
+        Algorithm::Sha256 => mac::<Hmac<sha2::Sha256>>(seed, counter),
+        Algorithm::Sha512 => mac::<Hmac<sha2::Sha512>>(seed, counter),
     };
+    shown(&mac, digits)
+}
+
+/// The code of an HMAC that was computed elsewhere, by a key that does not leave the place where it is kept (a browser's
+/// key store). `None` for a length that none of the [`Algorithm`]s gives, or digits that no service allows.
+#[must_use]
+pub fn code_of_mac(mac: &[u8], digits: u8) -> Option<Code> {
+    let lengths = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512].map(Algorithm::seed_len);
+    (lengths.contains(&mac.len()) && digits_allowed(digits)).then(|| shown(mac, digits))
+}
+
+fn shown(mac: &[u8], digits: u8) -> Code {
     let digits = digits.min(9);
     let width = usize::from(digits);
     Code(format!(
         "{:0width$}",
-        number % 10_u32.pow(u32::from(digits))
+        truncated(mac) % 10_u32.pow(u32::from(digits))
     ))
 }
 
@@ -56,6 +68,31 @@ mod tests {
         ];
         for (counter, expected) in (0_u64..).zip(expected) {
             assert_eq!(code(&seed, counter, Algorithm::Sha1, 6).expose(), expected);
+        }
+    }
+
+    #[test]
+    fn r01_an_hmac_from_elsewhere_gives_the_same_code() {
+        // RFC 4226 §5.4 works this one out step by step.
+        let mac = [
+            0x1f, 0x86, 0x98, 0x69, 0x0e, 0x02, 0xca, 0x16, 0x61, 0x85, 0x50, 0xef, 0x7f, 0x19,
+            0xda, 0x8e, 0x94, 0x5b, 0x55, 0x5a,
+        ];
+        let shown = |mac: &[u8], digits| {
+            code_of_mac(mac, digits).map(|code: Code| code.expose().to_owned())
+        };
+        assert_eq!(shown(&mac, 6).as_deref(), Some("872921"));
+        assert_eq!(shown(&mac, 8).as_deref(), Some("57872921"));
+        assert_eq!(shown(&[0; 32], 8).as_deref(), Some("00000000"));
+        assert_eq!(shown(&[0xff; 64], 8).as_deref(), Some("47483647"));
+        for (mac, digits) in [
+            (&mac[..19], 6),
+            (&[0; 33], 6),
+            (&[], 6),
+            (&mac, 5),
+            (&mac, 9),
+        ] {
+            assert_eq!(shown(mac, digits), None);
         }
     }
 }

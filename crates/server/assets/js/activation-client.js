@@ -1,5 +1,5 @@
 // @ts-check
-// The client half of the activation handshake (docs/protocol.md), and the rules of the activation password, as calls on the
+// The client half of the activation handshake (docs/protocol.md), and the rules that a page or an app needs, as calls on the
 // wasm module `client.wasm`. Everything here works on bytes: no network, no storage, no randomness of its own, so that a test can fix every byte.
 
 /** What a call can refuse, by the status byte of `authenticator/wasm/src/lib.rs`. */
@@ -28,6 +28,10 @@ const OPERATION = /** @type {const} */ ({
   activateFinish: 4,
   activateConfirm: 5,
   judgePassword: 6,
+  checkIds: 7,
+  codeOfMac: 8,
+  stretch: 9,
+  judgeRefusal: 10,
 });
 
 /**
@@ -73,7 +77,7 @@ function join(fields) {
  * @param {number} count
  */
 function split(bytes, count) {
-  /** @type {Uint8Array[]} */
+  /** @type {Uint8Array<ArrayBuffer>[]} */
   const fields = [];
   let place = 0;
   for (let i = 0; i < count; i += 1) {
@@ -124,6 +128,7 @@ async function call(module, operation, input, outputs) {
 }
 
 const text = new TextEncoder();
+const ascii = new TextDecoder();
 
 /**
  * Judges an activation password that is being chosen (R44).
@@ -140,7 +145,7 @@ export async function judgePassword(module, password, { min, max }, { loginId, m
     [Uint8Array.of(min, max), text.encode(password), text.encode(loginId), text.encode(mailAddress)],
     1,
   );
-  return { refusal: new TextDecoder().decode(code) || null };
+  return { refusal: ascii.decode(code) || null };
 }
 
 /**
@@ -225,7 +230,6 @@ export async function activateConfirm(module, state, response) {
     [state, response],
     6,
   );
-  const ascii = new TextDecoder();
   return {
     tokenId: ascii.decode(tokenId),
     serviceId: ascii.decode(serviceId),
@@ -236,4 +240,64 @@ export async function activateConfirm(module, state, response) {
     seed,
     deviceKey,
   };
+}
+
+/**
+ * Brings the two ids that a person typed into their one spelling; a typing mistake is found before anything is sent (R48).
+ * @param {WebAssembly.Module} module
+ * @param {string} serviceId
+ * @param {string} tokenUserId
+ */
+export async function checkIds(module, serviceId, tokenUserId) {
+  const fields = await call(
+    module,
+    OPERATION.checkIds,
+    [text.encode(serviceId.normalize('NFKC')), text.encode(tokenUserId.normalize('NFKC'))],
+    4,
+  );
+  const [service, serviceRefusal, user, userRefusal] = fields.map((field) => ascii.decode(field));
+  /** @param {string} value @param {string} typed @param {string} code */
+  const checked = (value, typed, code) => ({
+    value: value || typed,
+    refusal: /** @type {'id_length' | 'id_alphabet' | 'id_check_digit' | null} */ (code || null),
+  });
+  return {
+    serviceId: checked(service, serviceId, serviceRefusal),
+    tokenUserId: checked(user, tokenUserId, userRefusal),
+  };
+}
+
+/**
+ * The code of a time step whose HMAC the browser has computed, by a key that nobody can read (RFC 4226, section 5.3).
+ * @param {WebAssembly.Module} module
+ * @param {Uint8Array} mac
+ * @param {number} digits 6 to 8
+ */
+export async function codeOfMac(module, mac, digits) {
+  const [code] = await call(module, OPERATION.codeOfMac, [mac, Uint8Array.of(digits)], 1);
+  return ascii.decode(code);
+}
+
+/**
+ * Stretches a secret that was typed to open what this device keeps. Runs Argon2id.
+ * @param {WebAssembly.Module} module
+ * @param {string} secret normalised
+ * @param {Uint8Array} salt 16 random bytes
+ */
+export async function stretch(module, secret, salt) {
+  const [stretched] = await call(module, OPERATION.stretch, [text.encode(secret), salt], 1);
+  return stretched;
+}
+
+/**
+ * What an unfinished token becomes when the server refuses.
+ * @param {WebAssembly.Module} module
+ * @param {string} code of the refusal
+ * @param {{ ofAnEarlierRun: boolean, passwordAtHand: boolean }} situation
+ */
+export async function judgeRefusal(module, code, { ofAnEarlierRun, passwordAtHand }) {
+  const flags = Number(ofAnEarlierRun) | (Number(passwordAtHand) << 1);
+  const input = [text.encode(code), Uint8Array.of(flags)];
+  const [consequence] = await call(module, OPERATION.judgeRefusal, input, 1);
+  return /** @type {'ended' | 'begin_again' | 'refused'} */ (ascii.decode(consequence));
 }
