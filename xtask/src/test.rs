@@ -3,6 +3,7 @@
 //! A stage passes or fails; none is left out because something is missing. What a stage needs is installed before
 //! the first one starts.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -88,6 +89,12 @@ const STAGES: &[Stage] = &[
         what: "the wasm module and the core of the phone app, in Node.js",
         packages: &[&NODE],
         run: client,
+    },
+    Stage {
+        name: "types",
+        what: "the types of every script that runs in a browser",
+        packages: &[&NODE, &NPM],
+        run: types,
     },
     Stage {
         name: "e2e",
@@ -207,7 +214,8 @@ fn client() -> Result<()> {
     machine::run(command("node").arg("--test").args(files))
 }
 
-fn e2e() -> Result<()> {
+/// What npm installs for the stages that need it. The folder of it.
+fn npm_packages() -> Result<PathBuf> {
     let folder = root().join("e2e");
     machine::run(
         command("npm")
@@ -218,6 +226,20 @@ fn e2e() -> Result<()> {
     .context(
         "npm could not install the packages of e2e/package-lock.json: is the registry reachable?",
     )?;
+    Ok(folder)
+}
+
+fn types() -> Result<()> {
+    let checker = npm_packages()?.join("node_modules/.bin/tsc");
+    for project in ["tsconfig.json", "tsconfig.sw.json"] {
+        let project = root().join("authenticator").join(project);
+        machine::run(command(&checker).arg("--project").arg(project))?;
+    }
+    Ok(())
+}
+
+fn e2e() -> Result<()> {
+    let folder = npm_packages()?;
     machine::run(cargo().args([
         "build",
         "--locked",

@@ -156,6 +156,7 @@ function showDone(app, id) {
 /** @param {import('../app.js').App} app @param {{ refused: string, ended: boolean, retryAfterS?: number }} outcome */
 function showRefused(app, { refused, ended, retryAfterS }) {
   const title = t('phone-refused-title');
+  /** @type {import('../text.js').Values} */
   const values = retryAfterS === undefined ? {} : { seconds: retryAfterS };
   const root = h(
     'div',

@@ -11,6 +11,7 @@ const LOOK_EVERY_MS = 150;
 export function scanScreen(app) {
   const title = t('phone-scan');
   const said = h('p', { class: 'scan-said', role: 'status' }, t('phone-scan-starting'));
+  const view = h('div', { class: 'scan-view' });
   const video = h('video', { muted: true, playsinline: true, 'aria-label': t('phone-scan-view') });
   const file = h('input', { type: 'file', id: 'picture', accept: 'image/*', onchange: picture });
   const root = h(
@@ -18,11 +19,12 @@ export function scanScreen(app) {
     {},
     h('h1', { tabindex: -1 }, title),
     h('p', {}, t('phone-scan-how')),
-    h('div', { class: 'scan-view' }, video, h('div', { class: 'scan-frame', 'aria-hidden': 'true' })),
+    view,
     said,
     h('div', { class: 'field' }, h('label', { for: 'picture' }, t('phone-scan-picture')), file),
     h('p', {}, h('a', { href: '#/add' }, t('phone-scan-type'))),
   );
+  view.append(video, h('div', { class: 'scan-frame', 'aria-hidden': 'true' }));
   /** @type {MediaStream | undefined} */
   let stream;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -45,6 +47,7 @@ export function scanScreen(app) {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
     } catch (error) {
       const denied = error instanceof DOMException && error.name === 'NotAllowedError';
+      view.hidden = true;
       tell(denied ? t('phone-scan-denied') : t('phone-scan-no-camera'));
       return;
     }
