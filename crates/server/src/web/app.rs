@@ -145,3 +145,6 @@ fn hash_of<F: RustEmbed>(path: &str) -> [u8; 32] {
         |file| file.metadata.sha256_hash(),
     )
 }
+
+#[cfg(test)]
+mod tests;
