@@ -41,6 +41,9 @@ const SCREENS = [
   [/^help$/, helpScreen],
 ];
 
+/** A new version that has not taken over by then is left for later. */
+const SHOWN_ANYWAY_MS = 3000;
+
 /** What the screens share. */
 export class App {
   core = new Authenticator();
@@ -66,7 +69,10 @@ export class App {
     this.core.on('locked', () => this.#changed());
     guardTheScreen(this);
     window.addEventListener('hashchange', () => this.show());
-    if (await this.updates.start({ mayTakeOver: () => !this.busy })) return;
+    if (await this.updates.start({ mayTakeOver: () => !this.busy })) {
+      setTimeout(() => this.show(), SHOWN_ANYWAY_MS);
+      return;
+    }
     this.show();
     if (!this.opened.locked) this.refresh();
     window.addEventListener('online', () => this.refresh());

@@ -45,5 +45,6 @@ export function userIdSentence(code) {
 export function faultSentence(code) {
   if (code === 'storage') return t('phone-storage');
   if (code === 'not_loaded') return t('phone-not-loaded');
+  if (code === 'out_of_memory') return t('phone-out-of-memory');
   return t('phone-fault', { code });
 }

@@ -2,7 +2,7 @@
 // An activation on the screen (J3): its stages while it talks, what became of it, and the completion page with 次へ. Nothing is
 // lost when the server cannot be reached: the same is tried again, later and later, until the person leaves it for another day.
 
-import { h, quietly } from '../dom.js';
+import { h, quietly, toast } from '../dom.js';
 import { sentence } from '../refusals.js';
 import { t } from '../text.js';
 
@@ -35,6 +35,16 @@ export async function activate(app, { run, again, done }) {
   try {
     let outcome = await run((stage) => progress.stage(stage));
     for (let waitS = 1; ; waitS = Math.min(2 * waitS, WAIT_S_MAX)) {
+      if (progress.left) {
+        app.busy = false;
+        await app.reload();
+        if ('done' in outcome) {
+          done?.();
+          toast(t('phone-done-title'));
+        }
+        app.show();
+        return;
+      }
       if ('done' in outcome) {
         app.busy = false;
         done?.();
@@ -56,7 +66,8 @@ export async function activate(app, { run, again, done }) {
       if (!(await progress.wait(waitS))) {
         app.busy = false;
         await app.reload();
-        app.go('');
+        if (progress.left) app.show();
+        else app.go('');
         return;
       }
       const { id } = outcome;
@@ -68,6 +79,10 @@ export async function activate(app, { run, again, done }) {
 }
 
 class Progress {
+  /** The person went to another screen. What runs goes on to its end, and is not tried again. */
+  left = false;
+  /** Ends a wait. @type {((goOn: boolean) => void) | undefined} */
+  #end;
   #list = h('ol', { class: 'stages' }, STAGES.map((stage) => h('li', {}, stageText(stage))));
   #now = h('p', { class: 'progress-text', role: 'status' });
   #trouble = h('div', { class: 'note note-warning', role: 'status', hidden: true });
@@ -82,7 +97,11 @@ class Progress {
       h('div', { class: 'card' }, h('div', { class: 'progress' }, h('progress', { 'aria-label': title })), this.#list, this.#now),
       this.#trouble,
     );
-    app.put({ title, root, plain: true });
+    const leave = () => {
+      this.left = true;
+      this.#end?.(false);
+    };
+    app.put({ title, root, plain: true, leave });
   }
 
   /** @param {Stage} stage */
@@ -108,6 +127,7 @@ class Progress {
         window.removeEventListener('online', online);
         resolve(goOn);
       };
+      this.#end = end;
       const online = () => end(true);
       const timer = setTimeout(online, seconds * 1000);
       window.addEventListener('online', online);

@@ -67,6 +67,8 @@ export function codesScreen(app) {
     let untilMs = 1000;
     if (document.visibilityState === 'visible') {
       const heard = await Promise.all(cards.map((card) => card.tick().catch((error) => void (left || app.fail(error)))));
+      // A clock that jumped, or one that is right again: what is said about it is asked for anew.
+      if (cards.some((card) => card.turned())) await look();
       const now = heard.find((serverNowMs) => serverNowMs !== undefined);
       if (now !== undefined) untilMs = 1000 - (now % 1000);
     }
@@ -81,7 +83,7 @@ export function codesScreen(app) {
   }
   let refreshes = setTimeout(refresh, REFRESH_SOON_MS);
 
-  const changed = app.core.on('changed', async () => {
+  async function look() {
     const now = await app.core.tokens().catch(() => null);
     if (left || !now) return;
     const same = now.length === cards.length && now.every((token, at) => token.id === cards[at].token.id && token.state === cards[at].token.state);
@@ -92,8 +94,8 @@ export function codesScreen(app) {
       return;
     }
     for (const [at, token] of now.entries()) cards[at].show(token);
-    await tick();
-  });
+  }
+  const changed = app.core.on('changed', () => look().then(tick));
   const visible = () => document.visibilityState === 'visible' && tick();
   document.addEventListener('visibilitychange', visible);
   tick();
@@ -125,6 +127,9 @@ class Card {
   #isHidden;
   #code = '';
   #warned = false;
+  /** @type {boolean | undefined} */
+  #refused;
+  #turned = false;
   #name = h('a', {});
   #whose = h('p', { class: 'whose' });
   #digits = h('span', { class: 'digits', 'aria-hidden': 'true' });
@@ -133,8 +138,8 @@ class Card {
   #arc = svg('circle', { class: 'ring-left', cx: 24, cy: 24, r: 20, 'stroke-dasharray': RING });
   #seconds = svg('text', { x: 24, y: 24, class: 'ring-text' });
   #ring = svg('svg', { viewBox: '0 0 48 48', class: 'ring', 'aria-hidden': 'true' }, svg('circle', { class: 'ring-all', cx: 24, cy: 24, r: 20 }), this.#arc, this.#seconds);
-  #next = h('p', { class: 'next-code' });
-  #shown = h('div', { class: 'token-code' }, this.#button, this.#ring);
+  #next = h('p', { class: 'next-code', hidden: true });
+  #shown = h('div', { class: 'token-code', hidden: true }, this.#button, this.#ring);
   #notes = h('div', { class: 'token-notes' });
 
   /**
@@ -166,15 +171,23 @@ class Card {
     this.#name.textContent = nameOf(token);
     this.#whose.textContent = whoseOf(token);
     this.words = `${nameOf(token)} ${whoseOf(token)} ${token.serviceId}`.normalize('NFKC').toLocaleLowerCase();
-    this.#shown.hidden = true;
-    this.#next.hidden = true;
     if (token.state !== 'active') this.#note('unfinished', [h('p', {}, t('phone-unfinished')), this.#goOn()]);
+  }
+
+  /** Whether a code is given now and was refused before, or the other way; asked once. */
+  turned() {
+    const turned = this.#turned;
+    this.#turned = false;
+    return turned;
   }
 
   /** Shows the code of now. @returns {Promise<number | undefined>} the server's time by this token's clock */
   async tick() {
     if (this.token.state !== 'active') return undefined;
     const now = await this.#app.core.code(this.token.id);
+    const refused = 'refused' in now;
+    this.#turned ||= this.#refused !== undefined && this.#refused !== refused;
+    this.#refused = refused;
     if ('refused' in now) {
       this.#shown.hidden = true;
       this.#next.hidden = true;
