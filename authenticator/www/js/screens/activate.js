@@ -160,8 +160,6 @@ function showDone(app, id) {
   );
   app.put({ title, root, plain: true });
   quietly(t('phone-done-about'));
-  // The codes of today are wanted with a checked clock: the server signs its time for the new token.
-  app.refresh();
   navigator.storage?.persist?.().then((persisted) => (kept.hidden = persisted));
 
   /** @param {MouseEvent} event */
