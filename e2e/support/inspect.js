@@ -10,19 +10,26 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
+const TABLET = { width: 768, height: 1024 };
 /** The narrowest screen of WCAG 2.2, 1.4.10 Reflow. */
 const NARROW = { width: 320, height: 640 };
 
+/** The screens that pages are made for. */
+const SCREENS = { desktop: DESKTOP, phone: PHONE };
+/** The screens that the app for phones is made for. */
+export const APP_SCREENS = { narrow: NARROW, phone: PHONE, tablet: TABLET };
+
 /**
- * Inspects the page that is shown, in light and dark, on a desktop and on a phone. Pictures go to `e2e/screenshots`.
+ * Inspects the page that is shown, in light and dark, on screens of several sizes. Pictures go to `e2e/screenshots`.
  *
  * @param {Page} page
  * @param {string} language
  * @param {string} name of the page, for its picture
+ * @param {Record<string, { width: number, height: number }>} [screens]
  */
-export async function inspect(page, language, name) {
+export async function inspect(page, language, name, screens = SCREENS) {
   const before = page.viewportSize();
-  for (const [screen, size] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+  for (const [screen, size] of Object.entries(screens)) {
     await page.setViewportSize(size);
     for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       await page.emulateMedia({ colorScheme });
