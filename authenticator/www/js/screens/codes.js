@@ -138,7 +138,7 @@ class Card {
   #arc = svg('circle', { class: 'ring-left', cx: 24, cy: 24, r: 20, 'stroke-dasharray': RING });
   #seconds = svg('text', { x: 24, y: 24, class: 'ring-text' });
   #ring = svg('svg', { viewBox: '0 0 48 48', class: 'ring', 'aria-hidden': 'true' }, svg('circle', { class: 'ring-all', cx: 24, cy: 24, r: 20 }), this.#arc, this.#seconds);
-  #next = h('p', { class: 'next-code', hidden: true });
+  #under = h('p', { class: 'under-code', hidden: true });
   #shown = h('div', { class: 'token-code', hidden: true }, this.#button, this.#ring);
   #notes = h('div', { class: 'token-notes' });
 
@@ -158,7 +158,7 @@ class Card {
       { class: `card token${alone ? ' token-alone' : ''}`, 'data-token': token.id },
       h('div', { class: 'token-head' }, h('h2', {}, this.#name), this.#whose),
       this.#shown,
-      this.#next,
+      this.#under,
       this.#notes,
     );
     this.show(token);
@@ -190,7 +190,7 @@ class Card {
     this.#refused = refused;
     if ('refused' in now) {
       this.#shown.hidden = true;
-      this.#next.hidden = true;
+      this.#under.hidden = true;
       this.#refuse(now.refused);
       return undefined;
     }
@@ -207,14 +207,22 @@ class Card {
     this.#arc.setAttribute('stroke-dashoffset', String(RING * (1 - secondsLeft / stepS)));
     this.root.classList.toggle('token-ends', secondsLeft <= NEXT_WITHIN_S);
     this.#shown.hidden = false;
-    this.#next.hidden = hidden || secondsLeft >= NEXT_WITHIN_S + 1;
-    put(this.#next, this.#next.hidden ? '' : t('phone-next-code', { code: grouped(next) }));
+    this.#under.hidden = false;
+    put(this.#under, this.#wordsUnder({ hidden, secondsLeft, next }));
     if (secondsLeft <= WARN_AT_S && !this.#warned && (this.#alone || this.root.contains(document.activeElement))) {
       this.#warned = true;
       quietly(t('phone-changes-soon', { seconds: secondsLeft }));
     }
     this.#noteClock();
     return serverNowMs;
+  }
+
+  /** @param {{ hidden: boolean, secondsLeft: number, next: string }} now */
+  #wordsUnder({ hidden, secondsLeft, next }) {
+    if (!hidden && secondsLeft <= NEXT_WITHIN_S) return t('phone-next-code', { code: grouped(next) });
+    // Said once, and not under each of ten.
+    if (!this.#alone) return '';
+    return hidden ? t('phone-press-to-show') : t('phone-press-to-copy');
   }
 
   #noteClock() {
