@@ -15,18 +15,33 @@ const { version, files } = worker.warifuApp;
 const CACHE_PREFIX = 'warifu-app-';
 const CACHE = CACHE_PREFIX + version;
 const PAGE = '/app/';
-const KEPT = new Set(files.map(([path]) => path));
+/** What nothing needs offline: the icons that the system takes when the app is installed, and the types. */
+const NOT_NEEDED = /^\/app\/(img\/icon-|js\/core\/types\.js$)/;
+const needed = files.filter(([path]) => !NOT_NEEDED.test(path));
+const KEPT = new Set(needed.map(([path]) => path));
 
 async function install() {
   const cache = await caches.open(CACHE);
   await Promise.all(
-    files.map(async ([path, integrity]) => {
-      // Asks the server whether the browser's copy is still the same one: what was loaded a moment ago is not loaded again.
-      const answer = await fetch(path, { integrity, cache: 'no-cache' });
+    needed.map(async ([path, integrity]) => {
+      const answer = await fetched(path, integrity);
       if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
       await cache.put(path, answer);
     }),
   );
+}
+
+/**
+ * A file, as the hash says it is. What was loaded a moment ago is not asked for again; an older copy has another hash.
+ *
+ * @param {string} path @param {string} integrity
+ */
+async function fetched(path, integrity) {
+  try {
+    return await fetch(path, { integrity, cache: 'force-cache' });
+  } catch {
+    return fetch(path, { integrity, cache: 'reload' });
+  }
 }
 
 async function forgetOlder() {
