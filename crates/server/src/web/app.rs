@@ -17,14 +17,13 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn file(Path(path): Path<String>) -> Response {
-    let script = path.ends_with(".js").then(|| Files::get(&path)).flatten();
+    let script = path
+        .rsplit_once('.')
+        .filter(|(_, kind)| *kind == "js")
+        .and_then(|_| Files::get(&path));
     let Some(script) = script else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
-    (
-        [(header::CONTENT_TYPE, kind)],
-        script.data.into_owned(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, kind)], script.data.into_owned()).into_response()
 }
