@@ -17,6 +17,7 @@ mod secret;
 mod suite;
 
 pub mod client;
+pub mod device;
 pub mod messages;
 pub mod parameters;
 pub mod server;

@@ -35,7 +35,9 @@ impl DeviceKey {
     /// The length in bytes.
     pub const BYTES: usize = 32;
 
-    pub(crate) fn new(bytes: [u8; Self::BYTES]) -> Self {
+    /// Takes the bytes of a key that the handshake derived and somebody kept.
+    #[must_use]
+    pub fn new(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 

@@ -47,8 +47,10 @@ actions! {
     Verify = "verify",
     /// A suspension lifted (J5).
     Release = "release",
-    /// A token revoked (J6).
+    /// A token revoked (J6); with the outcome `expired` by the product, because its life was over.
     Revoke = "revoke",
+    /// A token whose life was prolonged by its app.
+    Renew = "renew",
     /// A confirmation password that was wrong (J5, J6).
     ConfirmationPassword = "confirmation_password",
     /// A service, contract or user made.

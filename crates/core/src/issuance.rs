@@ -1,6 +1,7 @@
 //! Asking for a token (J1 **[M]**): the mail address, whether the user may ask, and the state of what was asked for.
 
 use crate::id::{IssuanceId, ServiceId, TokenId, TokenUserId, UserId, normalised};
+use crate::life;
 use crate::oath::Parameters;
 use crate::refusal::Refusal;
 use crate::revocation::wait_is_over;
@@ -149,12 +150,14 @@ impl Issuance {
 }
 
 /// Whether the user may ask for a token at `now`: no live token (an activated one too needs a revocation first **[M]**,
-/// R57), and no wait after a revocation. An issuance that was not activated is no hindrance: it is cancelled.
+/// R57) but one whose life is over, and no wait after a revocation. An issuance that was not activated is no hindrance: it is
+/// cancelled.
 ///
 /// # Errors
 /// [`Refusal::TokenAlreadyInUse`], [`Refusal::UserSuspended`] or [`Refusal::ReissueNotYet`].
 pub fn may_issue(user: &User, token: Option<&Token>, now: UnixMillis) -> Result<(), Refusal> {
-    match token.map(|token| token.state.standing()) {
+    let live = token.filter(|token| !life::has_ended(token, now));
+    match live.map(|token| token.state.standing()) {
         Some(Standing::Suspended) => Err(Refusal::UserSuspended),
         Some(Standing::Activated | Standing::InUse) => Err(Refusal::TokenAlreadyInUse),
         Some(Standing::Revoked) | None => wait_is_over(user, now),

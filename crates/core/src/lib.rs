@@ -16,6 +16,7 @@
 //! | [`activation`] | the app's half (J3): starts, the finish, races |
 //! | [`oath`], [`verification`] | codes (RFC 4226, RFC 6238) and whether one is accepted (J4) |
 //! | [`token`], [`suspension`], [`revocation`] | the states of a token, release (J5), revocation (J6) and the re-issue schedule |
+//! | [`life`] | how long a token lives, its renewal, what its app is told |
 //! | [`relying`] | what a client of the API may do, and how often (J10) |
 //! | [`notice`], [`audit`], [`webhook`], [`refusal`] | what is mailed, recorded, told to relying systems, refused |
 
@@ -25,6 +26,7 @@ pub mod audit;
 pub mod contract;
 pub mod id;
 pub mod issuance;
+pub mod life;
 pub mod notice;
 pub mod oath;
 pub mod refusal;

@@ -20,19 +20,22 @@ pub enum Notice {
     Released,
     /// The token was revoked.
     Revoked,
+    /// The app prolonged the token's life.
+    Renewed,
     /// The mail address was changed; goes to the old and the new one.
     AddressChanged,
 }
 
 impl Notice {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TokenIssued,
         Self::Activated,
         Self::ActivatedElsewhere,
         Self::Suspended,
         Self::Released,
         Self::Revoked,
+        Self::Renewed,
         Self::AddressChanged,
     ];
 
@@ -46,6 +49,7 @@ impl Notice {
             Self::Suspended => "suspended",
             Self::Released => "released",
             Self::Revoked => "revoked",
+            Self::Renewed => "renewed",
             Self::AddressChanged => "address_changed",
         }
     }

@@ -80,6 +80,12 @@ refusals! {
     ActivationAttemptOver = "activation_attempt_over",
     /// The token was never confirmed in time and is gone; only a new issuance helps.
     ActivationGone = "activation_gone",
+    /// A device message cannot be read: its media type, its form, its length or its proof (docs/protocol.md).
+    DeviceMessage = "device_message",
+    /// The token of a device message is unknown or its proof is wrong; which of them is not said.
+    DeviceRefused = "device_refused",
+    /// The token cannot be renewed now: it has no end, it is too early, or it is not activated or in use.
+    RenewalNotOpen = "renewal_not_open",
     /// The app holds its ten tokens already (R60).
     AppFull = "app_full",
     /// The typed text is not so many digits; not judged, not counted (R28).
@@ -96,6 +102,8 @@ refusals! {
     CodeAlreadyUsed = "code_already_used",
     /// The last allowed wrong code: suspended now.
     CodeSuspendedNow = "code_suspended_now",
+    /// The token's life is over; its codes are not judged. A new token can be issued at once (R27).
+    TokenExpired = "token_expired",
     /// The user has no live token.
     NoToken = "no_token",
     /// The confirmation password is wrong.

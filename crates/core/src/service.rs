@@ -53,6 +53,18 @@ pub struct Policy {
     /// is reported as the time when it ends, and decides nothing here (PRODUCT.md §5).
     #[serde(default)]
     pub cool_off_ms: i64,
+    /// How long a token lives from its activation or its last renewal, in milliseconds; 0 for without an end (R27). It is fixed
+    /// for each token then: another life in the policy changes no token that is there.
+    #[serde(default)]
+    pub token_lives_ms: i64,
+    /// How long before its end a token can be renewed by its app, in milliseconds; at most its life.
+    #[serde(default = "default_renewal_opens_ms")]
+    pub renewal_opens_ms: i64,
+}
+
+/// What a policy has that was stored before there were renewals.
+const fn default_renewal_opens_ms() -> i64 {
+    30 * DAY_MS
 }
 
 /// Accepted time steps, counted from the server's step (R15, R16).
@@ -149,6 +161,8 @@ impl Policy {
                 absolute_ms: 8 * HOUR_MS,
             },
             cool_off_ms: 0,
+            token_lives_ms: 0,
+            renewal_opens_ms: default_renewal_opens_ms(),
         }
     }
 
@@ -256,6 +270,21 @@ impl Policy {
         {
             return Err(PolicyError("cool_off_ms: whole seconds, 0 to 30 days"));
         }
+        self.check_life()
+    }
+
+    const fn check_life(&self) -> Result<(), PolicyError> {
+        let longest = 3_650 * DAY_MS;
+        let lives = self.token_lives_ms;
+        if lives != 0 && (lives < DAY_MS || lives > longest) {
+            return Err(PolicyError(
+                "token_lives_ms: 0 for no end, or 1 day to 3650 days",
+            ));
+        }
+        let most = if lives == 0 { longest } else { lives };
+        if self.renewal_opens_ms < 0 || self.renewal_opens_ms > most {
+            return Err(PolicyError("renewal_opens_ms: 0 to token_lives_ms"));
+        }
         Ok(())
     }
 }
@@ -310,6 +339,48 @@ mod tests {
             serde_json::from_str::<Policy>(&before).unwrap(),
             Policy::manual()
         );
+    }
+
+    #[test]
+    fn a_policy_that_was_stored_before_token_lives_has_tokens_without_an_end() {
+        let json = serde_json::to_string(&Policy::manual()).unwrap();
+        let before = json.replace(",\"token_lives_ms\":0,\"renewal_opens_ms\":2592000000", "");
+        assert_ne!(before, json);
+        assert_eq!(
+            serde_json::from_str::<Policy>(&before).unwrap(),
+            Policy::manual()
+        );
+    }
+
+    #[test]
+    fn r27_a_token_lives_a_day_to_ten_years_and_is_renewed_within_its_life() {
+        let refused = |token_lives_ms, renewal_opens_ms| {
+            let policy = Policy {
+                token_lives_ms,
+                renewal_opens_ms,
+                ..Policy::manual()
+            };
+            policy.check().err().map(|error| error.to_string())
+        };
+        for (lives, opens) in [
+            (0, 0),
+            (0, 30 * DAY_MS),
+            (DAY_MS, DAY_MS),
+            (3_650 * DAY_MS, 30 * DAY_MS),
+        ] {
+            assert_eq!(refused(lives, opens), None, "{lives} {opens}");
+        }
+        for (lives, opens, setting) in [
+            (DAY_MS - 1, 0, "token_lives_ms"),
+            (-DAY_MS, 0, "token_lives_ms"),
+            (3_650 * DAY_MS + 1, 0, "token_lives_ms"),
+            (DAY_MS, DAY_MS + 1, "renewal_opens_ms"),
+            (20 * DAY_MS, 30 * DAY_MS, "renewal_opens_ms"),
+            (0, -1, "renewal_opens_ms"),
+        ] {
+            let error = refused(lives, opens).unwrap();
+            assert!(error.starts_with(setting), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where a right password leads (J0): by the state of the user's token and of what the user asked for.
 
 use crate::issuance::{Issuance, Phase};
+use crate::life;
 use crate::time::UnixMillis;
 use crate::token::{Standing, Token};
 use crate::user::User;
@@ -32,6 +33,8 @@ pub fn destination(
     now: UnixMillis,
 ) -> Destination {
     match token.map(|token| token.state.standing()) {
+        // A token whose life is over is treated like none (R27); a suspension stays what it is.
+        Some(_) if token.is_some_and(|token| life::has_ended(token, now)) => {}
         Some(Standing::Activated | Standing::InUse) => return Destination::Verify,
         Some(Standing::Suspended) => return Destination::Suspended,
         Some(Standing::Revoked) | None => {}

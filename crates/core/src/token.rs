@@ -22,6 +22,8 @@ pub struct Token {
     pub parameters: Parameters,
     /// When the app finished its activation.
     pub activated_at: UnixMillis,
+    /// From when on its codes are not accepted any more (R27); `None` for a token without an end. See [`crate::life`].
+    pub expires_at: Option<UnixMillis>,
     /// Where it is in its life.
     pub state: TokenState,
 }
@@ -57,7 +59,7 @@ pub enum TokenState {
 pub enum RevokedBy {
     /// A master, an administrator or two operators: a person who rebinds the user (NIST SP 800-63B-4 §3.2.2).
     Person,
-    /// The product, because no code was ever right in time.
+    /// The product, because no code was ever right in time, or because the token's life was over.
     System,
 }
 

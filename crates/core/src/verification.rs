@@ -1,6 +1,7 @@
 //! Whether a code is right, once (J4; R12 to R37). The function [`decide`] is all there is: the hot path folds it over a
 //! batch, and one conditional write on [`Counter::version`] makes the decision true (invariant 5).
 
+use crate::life;
 use crate::oath::{Code, Parameters, Seed, totp};
 use crate::service::Policy;
 use crate::time::{SECOND_MS, UnixMillis};
@@ -109,6 +110,8 @@ pub enum Verdict {
     Suspended,
     /// The token is revoked; the code was not judged.
     Revoked,
+    /// The token's life is over; the code was not judged (R27).
+    Expired,
 }
 
 impl Verdict {
@@ -122,6 +125,7 @@ impl Verdict {
             Self::SuspendedNow => "suspended_now",
             Self::Suspended => "suspended",
             Self::Revoked => "revoked",
+            Self::Expired => "expired",
         }
     }
 }
@@ -215,6 +219,22 @@ const fn unjudged(counter: &Counter) -> Option<Verdict> {
         Standing::Suspended => Some(Verdict::Suspended),
         Standing::Revoked => Some(Verdict::Revoked),
         Standing::Activated | Standing::InUse => None,
+    }
+}
+
+/// The verdict on every code of a token whose life is over at `now` (R27): such codes are neither judged nor counted. `None`
+/// while it lives, and for one that is suspended or revoked: that is what its owner is told, and [`decide`] says it.
+#[must_use]
+pub const fn expired(
+    counter: &Counter,
+    expires_at: Option<UnixMillis>,
+    now: UnixMillis,
+) -> Option<Verdict> {
+    match counter.standing {
+        Standing::Activated | Standing::InUse if life::is_over(expires_at, now) => {
+            Some(Verdict::Expired)
+        }
+        _ => None,
     }
 }
 

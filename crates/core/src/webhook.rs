@@ -39,7 +39,9 @@ event_types! {
     TokenReleased = "token.released",
     /// A token is revoked for ever, by a person or by the product (J6).
     TokenRevoked = "token.revoked",
-    /// A code was judged and not taken: wrong, used before, or of a token that is suspended.
+    /// The life of a token was prolonged by its app.
+    TokenRenewed = "token.renewed",
+    /// A code was not taken: wrong, used before, or of a token that is suspended or whose life is over.
     VerificationRefused = "verification.refused",
     /// A code was taken (J4). As many as there are sign-ins, so only told when asked for by name.
     VerificationAccepted = "verification.accepted",
@@ -62,11 +64,12 @@ impl EventType {
             (Action::FinishActivation, "done") => Some(Self::TokenActivated),
             (Action::Verify, "accepted") => Some(Self::VerificationAccepted),
             (Action::Verify, "suspended_now") => Some(Self::TokenSuspended),
-            (Action::Verify, "wrong" | "already_used" | "suspended") => {
+            (Action::Verify, "wrong" | "already_used" | "suspended" | "expired") => {
                 Some(Self::VerificationRefused)
             }
             (Action::Release, "done") => Some(Self::TokenReleased),
-            (Action::Revoke, "done") => Some(Self::TokenRevoked),
+            (Action::Revoke, "done" | "expired") => Some(Self::TokenRevoked),
+            (Action::Renew, "done") => Some(Self::TokenRenewed),
             _ => None,
         }
     }
@@ -148,6 +151,15 @@ mod tests {
         );
         assert_eq!(EventType::of(Action::SignIn, "done"), None);
         assert_eq!(EventType::of(Action::Revoke, "confirmation_wrong"), None);
+    }
+
+    #[test]
+    fn r27_the_end_of_a_life_and_its_renewal_are_told() {
+        let of = EventType::of;
+        assert_eq!(of(Action::Renew, "done"), Some(EventType::TokenRenewed));
+        let expired = (of(Action::Revoke, "expired"), of(Action::Verify, "expired"));
+        let told = (EventType::TokenRevoked, EventType::VerificationRefused);
+        assert_eq!(expired, (Some(told.0), Some(told.1)));
     }
 
     #[test]

@@ -211,6 +211,7 @@ impl World {
             issuance_id: issuance.id.clone(),
             parameters: self.policy.parameters,
             activated_at: self.now,
+            expires_at: None,
             state: TokenState::Activated,
         };
         self.token = Some((token, counter));

@@ -239,6 +239,7 @@ impl Bank {
             issuance_id: issuance.id,
             parameters,
             activated_at: then,
+            expires_at: None,
             state: TokenState::Activated,
         };
         let counter = Counter::of_new_token(None);

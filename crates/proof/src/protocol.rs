@@ -381,6 +381,7 @@ impl Bench {
             issuance_id: IssuanceId::from_stored("issuance"),
             parameters: policy.parameters,
             activated_at: NOW,
+            expires_at: None,
             state: TokenState::Activated,
         };
         let operators = ["one", "two"].map(OperatorId::from_stored);
@@ -470,6 +471,7 @@ pub const fn answer(verdict: Verdict) -> Answer {
         Verdict::Wrong { tries_left } => Answer::Wrong { tries_left },
         Verdict::SuspendedNow => Answer::SuspendedNow,
         Verdict::Suspended => Answer::Suspended,
-        Verdict::Revoked => Answer::Revoked,
+        // The tokens of the proof have no end; a code past one is not judged, as past a revocation.
+        Verdict::Revoked | Verdict::Expired => Answer::Revoked,
     }
 }

@@ -392,7 +392,7 @@ pub fn told(verification: &Verification) -> Answer {
         },
         Word::Suspended if verification.just_suspended => Answer::SuspendedNow,
         Word::Suspended => Answer::Suspended,
-        Word::NoToken | Word::Disabled => Answer::Revoked,
+        Word::NoToken | Word::Disabled | Word::Expired => Answer::Revoked,
     }
 }
 

@@ -2,5 +2,6 @@
 //! (docs/api.md). Never a page.
 
 pub mod activation;
+pub mod device;
 pub mod problem;
 pub mod v1;

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod api_clients;
+pub mod device;
 mod failure;
 pub mod fence;
 pub mod health;
@@ -10,6 +11,7 @@ pub mod housekeeping;
 pub mod idempotency;
 pub mod issuance;
 pub mod keys;
+mod life;
 pub mod manage;
 mod notices;
 pub mod outbox;

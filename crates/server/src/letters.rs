@@ -79,6 +79,11 @@ pub enum Notice {
         /// From when a new one can be issued, by [`Text::moment`]; `None` is at once.
         opens: Option<String>,
     },
+    /// To the user: the app renewed the token.
+    Renewed {
+        /// When its life ends now, by [`Text::moment`]; `None` for no end any more.
+        ends: Option<String>,
+    },
     /// To the user: a second device tried to activate the same issuance.
     SecondDevice,
     /// To the old and the new address: token mails go to another address from now on.
@@ -133,6 +138,7 @@ impl NoticeLetter {
             Notice::Suspended(_) => text.t("mail-suspended-subject"),
             Notice::Released => text.t("mail-released-subject"),
             Notice::Revoked { .. } => text.t("mail-revoked-subject"),
+            Notice::Renewed { .. } => text.t("mail-renewed-subject"),
             Notice::SecondDevice => text.t("mail-second-device-subject"),
             Notice::AddressChanged => text.t("mail-address-changed-subject"),
             Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-subject"),
@@ -147,6 +153,10 @@ impl NoticeLetter {
             Notice::Suspended(_) => text.t("mail-suspended"),
             Notice::Released => text.t("mail-released"),
             Notice::Revoked { .. } => text.t("mail-revoked"),
+            Notice::Renewed { ends: Some(ends) } => {
+                text.t_args("mail-renewed", &[("ends", ends.as_str().into())])
+            }
+            Notice::Renewed { ends: None } => text.t("mail-renewed-endless"),
             Notice::SecondDevice => text.t("mail-second-device"),
             Notice::AddressChanged => text.t("mail-address-changed"),
             Notice::ColleagueSuspended { user } => text.t_args(
@@ -171,6 +181,7 @@ impl NoticeLetter {
                 text.t_args("mail-revoked-next", &[("opens", opens.as_str().into())])
             }
             Notice::Revoked { opens: None } => text.t("mail-revoked-next-now"),
+            Notice::Renewed { .. } => text.t("mail-renewed-next"),
             Notice::SecondDevice => text.t("mail-second-device-next"),
             Notice::AddressChanged => text.t("mail-address-changed-next"),
             Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-next"),
@@ -247,6 +258,10 @@ mod tests {
                 opens: Some("11月23日(月)8:10(日本時間)".into()),
             },
             Notice::Revoked { opens: None },
+            Notice::Renewed {
+                ends: Some("11月23日(月)8:10(日本時間)".into()),
+            },
+            Notice::Renewed { ends: None },
             Notice::SecondDevice,
             Notice::AddressChanged,
             Notice::ColleagueSuspended {

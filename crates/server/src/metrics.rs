@@ -106,13 +106,14 @@ pub const ALL: [Description; 11] = [
 ];
 
 /// The verdicts that have a series of their own; any other word is counted as `other`, so that nobody can make series.
-pub const VERDICTS: [&str; 9] = [
+pub const VERDICTS: [&str; 10] = [
     "accepted",
     "already_used",
     "wrong",
     "suspended_now",
     "suspended",
     "revoked",
+    "expired",
     "no_token",
     "clock_unsure",
     OTHER,

@@ -70,7 +70,9 @@ pub fn public(app: Arc<App>, demo: Option<Arc<DemoSite>>, shell: Shell) -> Route
 
 /// Everything that is served in the shell: the pages, the interfaces for programs, the files of the pages.
 pub fn router(app: Arc<App>, demo: Option<Arc<DemoSite>>) -> Router {
-    let api = api::activation::routes(Arc::clone(&app)).merge(api::v1::routes(&app));
+    let api = api::activation::routes(Arc::clone(&app))
+        .merge(api::device::routes(Arc::clone(&app)))
+        .merge(api::v1::routes(&app));
     assets::routes()
         .merge(self::app::routes())
         .merge(api)

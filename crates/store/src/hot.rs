@@ -28,7 +28,7 @@ pub struct StoredBearer {
     pub token: Option<StoredSeed>,
 }
 
-/// What of a token never changes, with its sealed seed.
+/// What of a token never changes but its end, with its sealed seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSeed {
     /// The token.
@@ -37,6 +37,8 @@ pub struct StoredSeed {
     pub parameters: Parameters,
     /// When its app finished.
     pub activated_at: UnixMillis,
+    /// From when on its codes are not accepted. A renewal may have moved it since: never to an earlier time.
+    pub expires_at: Option<UnixMillis>,
     /// The sealed seed.
     pub sealed_seed: Vec<u8>,
 }
@@ -89,7 +91,7 @@ pub struct Rules {
 
 static BEARERS: RowsSql = RowsSql::new(
     "SELECT u.service_id, u.login_id, u.user_id, u.contract_id, u.reopens_at_ms,
-         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms
+         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms, t.expires_at_ms
      FROM {LIST} app_user u
      LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL
      WHERE u.service_id = v.column1 AND u.login_id = v.column2",
@@ -285,6 +287,7 @@ fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {
             token_id: TokenId::from_stored(token_id),
             parameters: row.parameters()?,
             activated_at: row.at("activated_at_ms")?,
+            expires_at: row.opt_at("expires_at_ms")?,
             sealed_seed: row.blob("sealed_seed")?.to_vec(),
         }),
         None => None,

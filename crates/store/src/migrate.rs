@@ -30,6 +30,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "relying_systems",
         sql: include_str!("../migrations/0002_relying_systems.sql"),
     },
+    Migration {
+        number: 3,
+        name: "token_life",
+        sql: include_str!("../migrations/0003_token_life.sql"),
+    },
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT

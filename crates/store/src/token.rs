@@ -1,12 +1,14 @@
 //! Tokens and their counters. `counter.standing` is the authority on the state; the columns of `token` only add when.
 
 use warifu_core::id::{IssuanceId, ServiceId, TokenId, UserId};
+use warifu_core::service::Service;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
 use warifu_core::user::User;
 use warifu_core::verification::Counter;
 
 use crate::mapping::at_most;
+use crate::service::service_of;
 use crate::user::user_of;
 use crate::{Row, StoreError, Tx, params};
 
@@ -23,14 +25,45 @@ pub struct StoredToken {
     pub sealed_device_key: Vec<u8>,
 }
 
+/// A token as its app may ask about it, with whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDevice {
+    /// The token.
+    pub token: Token,
+    /// Its counter; its version is the one to name in [`Tx::swap_counter`].
+    pub counter: Counter,
+    /// Its user.
+    pub user: User,
+    /// Its service.
+    pub service: Service,
+    /// The sealed key that the server and the app share beside the seed.
+    pub sealed_device_key: Vec<u8>,
+}
+
 /// Rows of `token` with their counters, found by the rest.
 macro_rules! token_where {
     ($rest:literal) => {
         concat!(
             "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.sealed_seed,
-                 t.sealed_device_key, t.activated_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
-                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
+                 t.sealed_device_key, t.activated_at_ms, t.expires_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms,
+                 t.revoked_by, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
              FROM token t JOIN counter c ON c.token_id = t.token_id
+             WHERE ",
+            $rest
+        )
+    };
+}
+
+/// Rows of `token` with their counters and users, found by the rest.
+macro_rules! owned_where {
+    ($rest:literal) => {
+        concat!(
+            "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
+                 u.disabled, u.reopens_at_ms,
+                 t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.expires_at_ms,
+                 t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
+                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
+             FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
              WHERE ",
             $rest
         )
@@ -53,8 +86,8 @@ impl Tx {
         let inserted = self
             .execute(
                 "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed,
-                     sealed_device_key, activated_at_ms, confirmed_at_ms, suspended_at_ms, revoked_at_ms, revoked_by)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                     sealed_device_key, activated_at_ms, expires_at_ms, confirmed_at_ms, suspended_at_ms, revoked_at_ms, revoked_by)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                  ON CONFLICT (user_id) WHERE revoked_at_ms IS NULL DO NOTHING",
                 params![
                     &token.id,
@@ -67,6 +100,7 @@ impl Tx {
                     sealed_seed,
                     sealed_device_key,
                     token.activated_at,
+                    token.expires_at,
                     times.confirmed_at,
                     times.suspended_at,
                     times.revoked_at,
@@ -185,22 +219,100 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<(User, Token, Counter)>, StoreError> {
         self.query(
-            "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
-                 u.disabled, u.reopens_at_ms,
-                 t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.confirmed_at_ms,
-                 t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
-                 c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
-             FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
-             WHERE t.service_id = $1 AND t.confirmed_at_ms IS NULL AND t.revoked_at_ms IS NULL AND t.activated_at_ms < $2
-                 AND c.standing = 'activated'
-             ORDER BY t.activated_at_ms, t.token_id
-             LIMIT $3",
+            owned_where!(
+                "t.service_id = $1 AND t.confirmed_at_ms IS NULL AND t.revoked_at_ms IS NULL AND t.activated_at_ms < $2
+                     AND c.standing = 'activated'
+                 ORDER BY t.activated_at_ms, t.token_id
+                 LIMIT $3"
+            ),
             params![service_id, before, at_most(limit)],
         )
         .await?
         .iter()
-        .map(|row| Ok((user_of(row)?, token_of(row)?, counter_of(row)?)))
+        .map(owned_of)
         .collect()
+    }
+
+    /// Up to `limit` tokens of a service, the one that ended first before the others, that ended by `by`. Suspended ones are not
+    /// among them: waiting is no way out of a suspension (R35).
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn expired_by(
+        &mut self,
+        service_id: &ServiceId,
+        by: UnixMillis,
+        limit: u32,
+    ) -> Result<Vec<(User, Token, Counter)>, StoreError> {
+        self.query(
+            owned_where!(
+                "t.service_id = $1 AND t.expires_at_ms IS NOT NULL AND t.expires_at_ms <= $2 AND t.revoked_at_ms IS NULL
+                     AND c.standing IN ('activated', 'in_use')
+                 ORDER BY t.expires_at_ms, t.token_id
+                 LIMIT $3"
+            ),
+            params![service_id, by, at_most(limit)],
+        )
+        .await?
+        .iter()
+        .map(owned_of)
+        .collect()
+    }
+
+    /// The token of this id with all that its app may be told or changes, by one statement: asking for a token that is not
+    /// there costs no less.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn device(&mut self, id: &TokenId) -> Result<Option<StoredDevice>, StoreError> {
+        self.query_one(
+            "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s,
+                 t.sealed_device_key, t.activated_at_ms, t.expires_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms,
+                 t.revoked_by, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
+                 u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address, u.disabled, u.reopens_at_ms,
+                 s.name_ja, s.name_en, s.time_zone, s.help_desk, s.policy
+             FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
+                 JOIN service s ON s.service_id = t.service_id
+             WHERE t.token_id = $1",
+            params![id],
+        )
+        .await?
+        .map(|row| {
+            Ok(StoredDevice {
+                token: token_of(&row)?,
+                counter: counter_of(&row)?,
+                user: user_of(&row)?,
+                service: service_of(&row)?,
+                sealed_device_key: row.blob("sealed_device_key")?.to_vec(),
+            })
+        })
+        .transpose()
+    }
+
+    /// Writes a token's new end, after a [`Tx::swap_counter`] that won, under the nonce of the app's request. `false` when the
+    /// token was renewed under that nonce before: then nothing of the transaction may be committed.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn renew_token(
+        &mut self,
+        token: &Token,
+        nonce: &str,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let fresh = self
+            .execute(
+                "INSERT INTO token_renewal (token_id, nonce, renewed_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (token_id, nonce) DO NOTHING",
+                params![&token.id, nonce, now, token.expires_at],
+            )
+            .await?;
+        self.execute(
+            "UPDATE token SET expires_at_ms = $1 WHERE token_id = $2",
+            params![token.expires_at, &token.id],
+        )
+        .await?;
+        Ok(fresh == 1)
     }
 }
 
@@ -259,6 +371,7 @@ pub(crate) fn token_of(row: &Row) -> Result<Token, StoreError> {
         issuance_id: IssuanceId::from_stored(row.text("issuance_id")?),
         parameters: row.parameters()?,
         activated_at: row.at("activated_at_ms")?,
+        expires_at: row.opt_at("expires_at_ms")?,
         state,
     })
 }
@@ -273,6 +386,10 @@ pub(crate) fn counter_of(row: &Row) -> Result<Counter, StoreError> {
         drift: row.number("drift")?,
         standing: row.word("standing", Standing::from_name)?,
     })
+}
+
+fn owned_of(row: &Row) -> Result<(User, Token, Counter), StoreError> {
+    Ok((user_of(row)?, token_of(row)?, counter_of(row)?))
 }
 
 fn stored_of(row: &Row) -> Result<StoredToken, StoreError> {

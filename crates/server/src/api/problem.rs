@@ -222,12 +222,13 @@ fn seconds_until(open_at: UnixMillis, now: UnixMillis) -> u32 {
     u32::try_from(seconds).unwrap_or(1).max(1)
 }
 
-/// The status of a refusal; docs/protocol.md lists those of an activation, the OpenAPI document those of the API.
+/// The status of a refusal; docs/protocol.md lists those of an activation and of device messages, the OpenAPI document those of the API.
 const fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::ActivationMessage => StatusCode::BAD_REQUEST,
+        Refusal::ActivationMessage | Refusal::DeviceMessage => StatusCode::BAD_REQUEST,
         Refusal::ApiKeyRefused => StatusCode::UNAUTHORIZED,
         Refusal::ActivationRefused
+        | Refusal::DeviceRefused
         | Refusal::ScopeMissing
         | Refusal::NetworkNotAllowed
         | Refusal::NotPermitted => StatusCode::FORBIDDEN,

@@ -1,19 +1,16 @@
-//! What time alone does: tokens that were never confirmed are revoked, records of issuances long over are erased, and what
+//! What time alone does: tokens that were never confirmed or whose life is over are revoked, records of issuances long over are erased, and what
 //! nobody needs any more is removed. Any node may run it at any time; running it twice does no harm.
 
 use warifu_core::activation::{REASON_KEPT_MS, STARTS_PERIOD_MS};
-use warifu_core::audit::{Action, Origin};
-use warifu_core::notice::Notice;
+use warifu_core::audit::Origin;
 use warifu_core::relying::ANSWERS_KEPT_MS;
-use warifu_core::revocation::revoke;
 use warifu_core::throttle::FORGET_MS;
 use warifu_core::time::{DAY_MS, HOUR_MS, UnixMillis};
-use warifu_core::user::Actor;
 use warifu_store::AttemptState;
 
 use super::activation::DECOYS_MAX;
-use super::notices::{Facts, enqueue_to_all};
-use super::{App, Failure, Record};
+use super::life::{Cause, revoke_by_product};
+use super::{App, Failure};
 
 /// Rows of each kind that one run looks at; what is over comes in the next run.
 pub const BATCH_MAX: u32 = 500;
@@ -31,6 +28,9 @@ const DELIVERY_BATCHES_MAX: u32 = 120;
 const DELIVERED_KEPT_MS: i64 = 7 * DAY_MS;
 /// How long a webhook's delivery that was given up can be sent again.
 const DEAD_KEPT_MS: i64 = 30 * DAY_MS;
+/// How long a token stays after its life was over, if its user does not sign in before: meanwhile pages and relying systems are
+/// told that it expired (R27), and afterwards that there is none.
+pub const EXPIRED_KEPT_MS: i64 = DAY_MS;
 /// How long an attempt that failed or was left is kept beyond the period its start counts in.
 const ATTEMPTS_KEPT_MS: i64 = STARTS_PERIOD_MS + HOUR_MS;
 
@@ -42,6 +42,7 @@ impl App {
     pub async fn keep_house(&self) -> Result<(), Failure> {
         let now = self.now();
         self.revoke_unconfirmed(now).await?;
+        self.revoke_expired(now).await?;
         self.write_key_uses().await?;
         let mut tx = self.store.begin().await?;
         tx.erase_records_expired_before(now.plus_ms(-REASON_KEPT_MS), BATCH_MAX)
@@ -123,40 +124,49 @@ impl App {
                 .unconfirmed_before(&service.id, before, BATCH_MAX)
                 .await?;
             for (user, token, counter) in due {
-                let version = counter.version;
-                let Ok((token, counter)) =
-                    revoke(&Actor::System, &user, Some((token, counter)), now)
-                else {
-                    continue;
-                };
                 let mut tx = self.store.begin().await?;
-                if !tx.swap_counter(&token.id, version, &counter).await? {
-                    continue;
-                }
-                tx.set_token_state(&token.id, &token.state).await?;
-                let contract = tx.users_of_contract(&user.contract_id).await?;
-                let facts = Facts {
-                    at_ms: now.0,
-                    reopens_at_ms: Some(now.0),
-                    ..Facts::default()
-                };
-                enqueue_to_all(&mut tx, Notice::Revoked, &user, &contract, &facts, now).await?;
                 let origin = Origin::default();
-                let record = Record {
+                if revoke_by_product(
+                    &mut tx,
+                    &user,
+                    (token, counter),
+                    Cause::Unconfirmed,
+                    &origin,
                     now,
-                    service_id: Some(&service.id),
-                    actor: &Actor::System,
-                    origin: &origin,
-                };
-                record
-                    .write(
-                        &mut tx,
-                        Action::Revoke,
-                        ("token", token.id.as_str()),
-                        "done",
-                    )
-                    .await?;
-                tx.commit().await?;
+                )
+                .await?
+                {
+                    tx.commit().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn revoke_expired(&self, now: UnixMillis) -> Result<(), Failure> {
+        for service in self.services().await? {
+            let by = now.plus_ms(-EXPIRED_KEPT_MS);
+            let due = self
+                .store
+                .read()
+                .await?
+                .expired_by(&service.id, by, BATCH_MAX)
+                .await?;
+            for (user, token, counter) in due {
+                let mut tx = self.store.begin().await?;
+                let origin = Origin::default();
+                if revoke_by_product(
+                    &mut tx,
+                    &user,
+                    (token, counter),
+                    Cause::Expired,
+                    &origin,
+                    now,
+                )
+                .await?
+                {
+                    tx.commit().await?;
+                }
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ use warifu_store::{Draft, MailStatus, Tx};
 
 use super::activation::wire_id;
 use super::keys::Column;
+use super::life::end_if_over;
 use super::notices::{Facts, enqueue};
 use super::session::Session;
 use super::{App, Failure, Record};
@@ -150,6 +151,7 @@ impl App {
     ) -> Result<Issuance, Failure> {
         let (now, user) = (record.now, asked.user);
         tx.lock_user(&user.id).await?;
+        end_if_over(tx, user, record.origin, now).await?;
         check_may_issue(tx, &user.id, now).await?;
         let draft = tx.draft(&user.id).await?.ok_or(Refusal::FormExpired)?;
         let binding = self.binding_of(asked.service, &draft)?;

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub about: Option<String>,
     /// When sign-in opens again, Unix milliseconds.
     pub reopens_at_ms: Option<i64>,
+    /// When the token's life ends now, Unix milliseconds.
+    pub ends_at_ms: Option<i64>,
     /// Who can release, by its stored name.
     pub releasers: Option<String>,
 }

@@ -224,6 +224,12 @@ fn words(
         (Notice::Revoked, Some(user)) => LetterNotice::ColleagueRevoked { user },
         (Notice::Suspended, None) => LetterNotice::Suspended(who),
         (Notice::Revoked, None) => LetterNotice::Revoked { opens },
+        (Notice::Renewed, _) => LetterNotice::Renewed {
+            ends: match facts.ends_at_ms {
+                Some(ms) => Some(moment(text, service, UnixMillis(ms))?),
+                None => None,
+            },
+        },
         (Notice::Released, _) => LetterNotice::Released,
         (Notice::ActivatedElsewhere, _) => LetterNotice::SecondDevice,
         (Notice::AddressChanged, _) => LetterNotice::AddressChanged,

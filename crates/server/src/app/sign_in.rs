@@ -15,6 +15,7 @@ use warifu_core::time::UnixMillis;
 use warifu_core::user::{Actor, Language, User};
 use warifu_store::Tx;
 
+use super::life::end_if_over;
 use super::passwords::Password;
 use super::session::{Session, SessionCookie, begin};
 use super::{App, Failure, Record};
@@ -115,6 +116,7 @@ impl App {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         keys.was_right(&mut tx, now).await?;
+        let ended = end_if_over(&mut tx, &user, origin, now).await?;
         let destination = where_to(&mut tx, &user, now).await?;
         let actor = Actor::user(&user);
         let record = Record {
@@ -160,6 +162,9 @@ impl App {
             .write(&mut tx, Action::SignIn, ("user", user.id.as_str()), outcome)
             .await?;
         tx.commit().await?;
+        if ended {
+            self.wake_senders();
+        }
         Ok(signed_in)
     }
 

@@ -228,6 +228,7 @@ async fn add_bearer(
         issuance_id: issuance.id,
         parameters,
         activated_at: now,
+        expires_at: None,
         state: TokenState::InUse { confirmed_at: now },
     };
     let counter = Counter {

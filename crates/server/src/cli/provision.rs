@@ -34,6 +34,8 @@ The file:
   profile = \"manual\"                # or strict
   [service.policy]                  # single rules that differ from the profile
   wrong_codes_max = 4
+  token_lives_ms = 31_536_000_000   # tokens end after 365 days; left out: never
+  renewal_opens_ms = 2_592_000_000  # their apps may renew them in the last 30 days
 
   [[contract]]
   name = \"株式会社みなと商会\"
@@ -340,5 +342,34 @@ fn print(outcome: &Outcome, json: bool) {
         .any(|user| user.password.is_some() || user.confirmation_password.is_some())
     {
         println!("The passwords are shown this once. Hand them over by a safe way.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warifu_core::time::DAY_MS;
+
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_help_is_taken_with_its_rules() {
+        let file: Vec<_> = EXAMPLE
+            .lines()
+            .filter(|line| line.starts_with("  "))
+            .collect();
+        let (plan, _) = parse(&file.join("\n")).unwrap();
+        let policy = plan.service.policy;
+        assert_eq!(policy.wrong_codes_max, 4);
+        assert_eq!(policy.token_lives_ms, 365 * DAY_MS);
+        assert_eq!(policy.renewal_opens_ms, 30 * DAY_MS);
+        assert_eq!(policy.run_max, Policy::manual().run_max);
+    }
+
+    #[test]
+    fn a_life_that_no_token_may_have_is_refused_by_name() {
+        let file = EXAMPLE.replace("31_536_000_000", "1000");
+        let file: Vec<_> = file.lines().filter(|line| line.starts_with("  ")).collect();
+        let refused = parse(&file.join("\n")).err().unwrap();
+        assert!(refused.contains("token_lives_ms"), "{refused}");
     }
 }

@@ -12,7 +12,7 @@ use crate::api::problem::{Problem as ApiProblem, text_for};
 use crate::text::Text;
 
 /// Where programs ask: below these, no page is ever answered.
-const OF_PROGRAMS: [&str; 2] = ["/api/", "/activation/"];
+const OF_PROGRAMS: [&str; 3] = ["/api/", "/activation/", "/device/"];
 
 /// What is kept of a request, for an answer that no handler makes.
 pub(super) struct Asked {

@@ -176,8 +176,13 @@ impl Bank {
 
     /// Another node on the same database, with the same clock.
     pub(crate) async fn node(&self) -> Arc<App> {
+        self.node_by(&self.clock).await
+    }
+
+    /// Another node, whose clock is another one.
+    pub(crate) async fn node_by(&self, clock: &Clock) -> Arc<App> {
         let root = self.folder.path().join("root.key");
-        Arc::new(open_app(self.database.open().await, &root, &self.clock).await)
+        Arc::new(open_app(self.database.open().await, &root, clock).await)
     }
 
     /// The server is stopped and started again: nothing survives but the database and the root key.
@@ -265,6 +270,7 @@ impl Bank {
             issuance_id: issuance_id.clone(),
             parameters: Policy::manual().parameters,
             activated_at: now,
+            expires_at: None,
             state,
         };
         let issuance = Issuance {

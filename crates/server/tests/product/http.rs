@@ -190,7 +190,12 @@ async fn r77_every_route_answers_with_the_security_headers() {
             answers.push((path, site.post(path, cookies, &[]).await));
         }
     }
-    for path in ["/activation/v1/start", "/activation/v1/finish"] {
+    for path in [
+        "/activation/v1/start",
+        "/activation/v1/finish",
+        "/device/v1/status",
+        "/device/v1/renew",
+    ] {
         answers.push((path, site.app_message(path, MEDIA_TYPE, Vec::new()).await));
         answers.push((path, site.get(path, "").await));
     }
@@ -404,6 +409,23 @@ async fn what_is_not_there_is_told_so_in_the_readers_language() {
         let answer = site.get(&format!("{path}?lang=en"), "").await;
         assert!(answer.text.contains("lang=\"en\""), "{path}");
     }
+}
+
+#[tokio::test]
+async fn r27_the_page_says_that_a_token_has_expired_and_leads_to_a_new_one() {
+    let site = Site::open(TestDatabase::sqlite()).await;
+    let phone = site.bank.phone("hanako").await;
+    let now = site.bank.app.now();
+    let ends = "UPDATE token SET expires_at_ms = $1";
+    site.bank.sql(ends, warifu_store::params![now]).await;
+    let (cookies, csrf) = site.csrf("hanako", Stage::Password).await;
+    let code = phone.code(now);
+    let fields = [("csrf", csrf.as_str()), ("code", code.as_str())];
+    let told = site.post("/verify", &cookies, &fields).await;
+    assert_eq!(told.status, 422);
+    assert!(told.text.contains("有効期限が切れた"), "{}", told.text);
+    assert_eq!(site.get("/verify", &cookies).await.header("location"), "/");
+    assert_eq!(site.get("/", &cookies).await.header("location"), "/issue");
 }
 
 #[tokio::test]

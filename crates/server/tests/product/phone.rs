@@ -3,12 +3,13 @@
 use std::sync::OnceLock;
 
 use warifu_activation::client::{ClientError, Pending, Registration, Started};
+use warifu_activation::device::{Ask, Proof};
 use warifu_activation::messages::{
     FinishRequest, FinishResponse, Ke3, Record, RegistrationRecord, RegistrationResponse,
     StartResponse,
 };
 use warifu_activation::server::Setup;
-use warifu_activation::{ActivationPassword, Binding, Id, Randomness};
+use warifu_activation::{ActivationPassword, Binding, DeviceKey, Id, Randomness};
 use warifu_core::audit::Origin;
 use warifu_core::oath::{self, totp};
 use warifu_core::service::Policy;
@@ -150,9 +151,18 @@ pub(crate) fn finds_it_wrong(started: &Started, typed: &str, response: &StartRes
     )
 }
 
+/// A device message as an app sends it.
+#[derive(Clone)]
+pub(crate) struct DeviceRequest {
+    pub(crate) ask: Ask,
+    pub(crate) body: String,
+    pub(crate) proof: String,
+}
+
 /// An app with its token.
 pub(crate) struct Phone {
     pub(crate) token_id: String,
+    device_key: DeviceKey,
     seed: oath::Seed,
     parameters: oath::Parameters,
 }
@@ -166,9 +176,39 @@ impl Phone {
         let seed = activated.seed.expose().to_vec();
         Self {
             token_id: activated.token_id.as_str().to_owned(),
+            device_key: activated.device_key.clone(),
             seed: oath::Seed::new(seed, parameters.algorithm).unwrap(),
             parameters,
         }
+    }
+
+    /// What the app asks about its token, with its proof.
+    pub(crate) fn asks(&self, ask: Ask, nonce: &str) -> DeviceRequest {
+        let token_id = &self.token_id;
+        let body = format!("{{\"token_id\":\"{token_id}\",\"nonce\":\"{nonce}\"}}");
+        self.asks_so(ask, body)
+    }
+
+    /// Any body with the app's proof.
+    pub(crate) fn asks_so(&self, ask: Ask, body: String) -> DeviceRequest {
+        let proof = Proof::of_request(&self.device_key, ask, body.as_bytes());
+        DeviceRequest {
+            ask,
+            body,
+            proof: proof.to_string(),
+        }
+    }
+
+    /// Whether the app believes an answer to what it asked under this nonce.
+    pub(crate) fn believes(&self, ask: Ask, nonce: &str, body: &str, proof: &str) -> bool {
+        let right = Proof::of_answer(
+            &self.device_key,
+            ask,
+            &self.token_id,
+            nonce,
+            body.as_bytes(),
+        );
+        Proof::parse(proof).is_some_and(|proof| proof.equals(&right))
     }
 
     /// The code of a time.

@@ -118,6 +118,7 @@ pub(super) fn token(issuance: &Issuance, id: &str, state: TokenState) -> (Token,
         issuance_id: issuance.id.clone(),
         parameters: issuance.parameters,
         activated_at: NOW,
+        expires_at: None,
         state,
     };
     let counter = Counter {

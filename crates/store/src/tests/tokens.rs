@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId};
-use warifu_core::time::DAY_MS;
-use warifu_core::token::{RevokedBy, Standing, TokenState};
+use warifu_core::time::{DAY_MS, UnixMillis};
+use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
 use warifu_core::verification::Counter;
 
 use super::sample::{
-    NOW, store_contract, store_issuance, store_taro, store_token, store_user, token,
+    NOW, service, store_contract, store_issuance, store_taro, store_token, store_user, token,
 };
 use crate::{Store, StoreError, StoredToken, on_both_databases};
 
@@ -24,6 +24,9 @@ on_both_databases! { store:
     the_states_of_a_token_follow_its_counter,
     a_state_whose_time_is_missing_is_refused,
     unconfirmed_tokens_are_found_when_their_time_is_over,
+    r27_tokens_whose_life_is_over_are_found_and_suspended_ones_are_not,
+    a_nonce_renews_a_token_once,
+    an_apps_token_comes_with_its_user_and_service,
 }
 
 const REVOKED: TokenState = TokenState::Revoked {
@@ -52,7 +55,8 @@ async fn a_token_comes_back_as_it_went_in_every_state(store: Store) {
         },
     ];
     for state in states {
-        let (token, mut counter) = token(&issuance, "token", state);
+        let (mut token, mut counter) = token(&issuance, "token", state);
+        token.expires_at = Some(NOW.plus_ms(i64::from(u32::MAX)));
         counter.last_step = i64::from(u32::MAX) * 2;
         counter.failures = 4;
         counter.run_since_success = 29;
@@ -265,4 +269,98 @@ async fn unconfirmed_tokens_are_found_when_their_time_is_over(store: Store) {
     let other = ServiceId::parse("other").unwrap();
     let elsewhere = tx.unconfirmed_before(&other, later, 10).await.unwrap();
     assert_eq!(elsewhere, []);
+}
+
+/// Gives the token this end.
+async fn end_at(store: &Store, token: &Token, expires_at: UnixMillis) -> Token {
+    let ending = Token {
+        expires_at: Some(expires_at),
+        ..token.clone()
+    };
+    let mut tx = store.begin().await.unwrap();
+    let nonce = format!("sample {expires_at:?}");
+    assert!(tx.renew_token(&ending, &nonce, NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    ending
+}
+
+async fn r27_tokens_whose_life_is_over_are_found_and_suspended_ones_are_not(store: Store) {
+    let contract = store_contract(&store).await;
+    let states = [
+        ("a", TokenState::InUse { confirmed_at: NOW }),
+        ("b", TokenState::Activated),
+        (
+            "c",
+            TokenState::Suspended {
+                suspended_at: NOW,
+                confirmed_at: Some(NOW),
+            },
+        ),
+        ("d", REVOKED),
+    ];
+    let mut expected = Vec::new();
+    for (seed, (login_id, state)) in (1..).zip(states) {
+        let user = store_user(&store, &contract, login_id).await;
+        let (token, counter) = store_token(&store, &user, seed, state).await;
+        let ends = NOW.plus_ms(i64::from(seed) * DAY_MS);
+        expected.push((user, end_at(&store, &token, ends).await, counter));
+    }
+    let endless = store_user(&store, &contract, "e").await;
+    store_token(&store, &endless, 5, TokenState::Activated).await;
+    let mut tx = store.read().await.unwrap();
+    let bank = contract.service_id;
+    for (by, limit, found) in [
+        (NOW.plus_ms(DAY_MS - 1), 10, 0),
+        (NOW.plus_ms(DAY_MS), 10, 1),
+        (NOW.plus_ms(365 * DAY_MS), 10, 2),
+        (NOW.plus_ms(365 * DAY_MS), 1, 1),
+    ] {
+        let over = tx.expired_by(&bank, by, limit).await.unwrap();
+        assert_eq!(over, expected[..found]);
+    }
+    let other = ServiceId::parse("other").unwrap();
+    let elsewhere = tx.expired_by(&other, NOW.plus_ms(365 * DAY_MS), 10).await;
+    assert_eq!(elsewhere.unwrap(), []);
+}
+
+async fn a_nonce_renews_a_token_once(store: Store) {
+    let taro = store_taro(&store).await;
+    let (token, _) = store_token(&store, &taro, 1, TokenState::Activated).await;
+    for (nonce, expires_at, fresh) in [
+        ("first", Some(NOW), true),
+        ("second", None, true),
+        ("first", Some(NOW.plus_ms(1)), false),
+    ] {
+        let ending = Token {
+            expires_at,
+            ..token.clone()
+        };
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(
+            tx.renew_token(&ending, nonce, NOW).await.unwrap(),
+            fresh,
+            "{nonce}"
+        );
+        if fresh {
+            tx.commit().await.unwrap();
+            let mut tx = store.read().await.unwrap();
+            let stored = tx.token(&token.id).await.unwrap().unwrap();
+            assert_eq!(stored.token, ending);
+        }
+    }
+}
+
+async fn an_apps_token_comes_with_its_user_and_service(store: Store) {
+    let taro = store_taro(&store).await;
+    let unknown = TokenId::from_stored("unknown");
+    for (seed, state) in [(1, REVOKED), (2, TokenState::InUse { confirmed_at: NOW })] {
+        let (token, counter) = store_token(&store, &taro, seed, state).await;
+        let mut tx = store.read().await.unwrap();
+        let device = tx.device(&token.id).await.unwrap().unwrap();
+        assert_eq!((device.token, device.counter), (token, counter));
+        assert_eq!(device.user, taro);
+        assert_eq!(device.service, service("bank"));
+        assert_eq!(device.sealed_device_key, b"sealed key");
+        assert_eq!(tx.device(&unknown).await.unwrap(), None);
+    }
 }

@@ -6,6 +6,7 @@ use warifu_core::activation::finish;
 use warifu_core::audit::{Action, Origin};
 use warifu_core::id::{ServiceId, TokenId};
 use warifu_core::issuance::IssuanceState;
+use warifu_core::life::end;
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
@@ -138,6 +139,10 @@ impl App {
             .user(&issuance.user_id)
             .await?
             .ok_or(Failure::fault("an issuance without its user"))?;
+        let service = tx
+            .service(&issuance.service_id)
+            .await?
+            .ok_or(Failure::fault("an issuance without its service"))?;
         let token = Token {
             id: TokenId::new(now, &mut system_rng()),
             service_id: issuance.service_id.clone(),
@@ -145,6 +150,7 @@ impl App {
             issuance_id: issuance.id.clone(),
             parameters: issuance.parameters,
             activated_at: now,
+            expires_at: end(now, &service.policy),
             state: TokenState::Activated,
         };
         let before = tx.latest_token(&user.id).await?;

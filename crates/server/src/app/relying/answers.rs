@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warifu_core::contract::Contract;
 use warifu_core::issuance::{Issuance, Phase};
+use warifu_core::life::is_over;
 use warifu_core::oath::Algorithm;
 use warifu_core::service::{Policy, Service};
 use warifu_core::time::{SECOND_MS, UnixMillis};
@@ -198,6 +199,9 @@ pub struct TokenAnswer {
     /// When a first code was right.
     #[schema(format = DateTime)]
     pub confirmed_at: Option<String>,
+    /// From when on its codes are not accepted any more; null for a token without an end.
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
     /// Since when it is suspended.
     #[schema(format = DateTime)]
     pub suspended_at: Option<String>,
@@ -210,7 +214,7 @@ pub struct TokenAnswer {
     pub digits: u8,
     /// Seconds after which its code changes.
     pub step_s: u32,
-    /// Wrong codes that are left before it is suspended; 0 when it is.
+    /// Wrong codes that are left before it is suspended; 0 when it is, or when its life is over.
     pub tries_left: u32,
     /// Wrong codes since the last right one, over all releases.
     pub run: u32,
@@ -268,7 +272,7 @@ impl TokenAnswer {
             TokenState::Revoked { revoked_at: at, .. } => revoked_at = Some(at),
             TokenState::Activated | TokenState::InUse { .. } => {}
         }
-        let tries_left = if token.state.verifies() {
+        let tries_left = if token.state.verifies() && !is_over(token.expires_at, now) {
             let in_a_row = policy.wrong_codes_max.saturating_sub(counter.failures);
             in_a_row.min(policy.run_max.saturating_sub(counter.run_since_success))
         } else {
@@ -282,6 +286,7 @@ impl TokenAnswer {
             token_age_s: u64::try_from(age_s).unwrap_or(0),
             cool_off_until: policy.cool_off_until(token.activated_at, now).map(moment),
             confirmed_at: token.state.confirmed_at().map(moment),
+            expires_at: token.expires_at.map(moment),
             suspended_at: suspended_at.map(moment),
             revoked_at: revoked_at.map(moment),
             algorithm: match token.parameters.algorithm {

@@ -11,7 +11,7 @@ use warifu_core::id::{TokenId, UserId};
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
-use warifu_core::verification::{Counter, Verdict, decide, resynchronise};
+use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
 use warifu_store::{Ground, Store};
 
 use super::Word;
@@ -107,7 +107,7 @@ impl Verifier {
 
     /// Gives each job's fate, in their order.
     async fn settle(&self, jobs: &[Job], now: UnixMillis) -> Result<Vec<Draft>, Failure> {
-        let found = self.find(jobs).await?;
+        let found = self.find(jobs, now).await?;
         // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seeds.
         let mut tx = self.store.begin().await?;
         let ground = ground::read(&mut tx, jobs, &found).await?;
@@ -250,9 +250,12 @@ impl Verifier {
         });
         let (parameters, policy) = (&bearer.parameters, &rules.policy);
         let counter = fold.after.behind(rules.fence, parameters, policy);
-        let (verdict, next) = match &codes {
-            Codes::One(code) => decide(&counter, &bearer.seed, parameters, code, policy, now),
-            Codes::Two(codes) => {
+        let (verdict, next) = match (expired(&counter, bearer.expires_at, now), &codes) {
+            (Some(over), _) => (over, counter),
+            (None, Codes::One(code)) => {
+                decide(&counter, &bearer.seed, parameters, code, policy, now)
+            }
+            (None, Codes::Two(codes)) => {
                 resynchronise(&counter, &bearer.seed, parameters, codes, policy, now)
             }
         };

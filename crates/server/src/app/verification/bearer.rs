@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use warifu_core::id::{ContractId, TokenId, UserId};
+use warifu_core::life::is_over;
 use warifu_core::oath::{Parameters, Seed};
 use warifu_core::time::UnixMillis;
 use warifu_store::StoredBearer;
@@ -18,8 +19,8 @@ use crate::app::keys::Column;
 /// Opened seeds that one node keeps in memory; about 300 bytes each. They are wiped when they leave.
 const OPENED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).expect("more than none");
 
-/// The tokens that were opened last, by their users' logins. What it holds never changes while the token lives, and that it lives is
-/// looked at in each transaction.
+/// The tokens that were opened last, by their users' logins. What it holds never changes while the token lives, but the
+/// end of its life, which a renewal puts off; and that it lives is looked at in each transaction.
 pub(in crate::app) struct Opened(Mutex<LruCache<Login, Arc<Bearer>>>);
 
 impl Default for Opened {
@@ -41,6 +42,7 @@ pub(super) struct Bearer {
     pub(super) token_id: TokenId,
     pub(super) parameters: Parameters,
     pub(super) activated_at: UnixMillis,
+    pub(super) expires_at: Option<UnixMillis>,
     pub(super) seed: Seed,
 }
 
@@ -69,15 +71,22 @@ impl Found {
 
 impl Verifier {
     /// The bearers of the jobs, as this node remembers them, or as the database has them.
-    pub(super) async fn find(&self, jobs: &[Job]) -> Result<Vec<Result<Found, Failure>>, Failure> {
+    pub(super) async fn find(
+        &self,
+        jobs: &[Job],
+        now: UnixMillis,
+    ) -> Result<Vec<Result<Found, Failure>>, Failure> {
         let mut known: HashMap<&Login, Arc<Bearer>> = HashMap::new();
         let mut unknown = HashSet::new();
         {
             let mut opened = self.opened.cache();
             for login in jobs.iter().map(|job| &job.question.login) {
                 match opened.get(login) {
-                    Some(bearer) => drop(known.insert(login, Arc::clone(bearer))),
-                    None => drop(unknown.insert(login)),
+                    // Another node may have renewed it: who is remembered as over is looked at again.
+                    Some(bearer) if !is_over(bearer.expires_at, now) => {
+                        drop(known.insert(login, Arc::clone(bearer)));
+                    }
+                    _ => drop(unknown.insert(login)),
                 }
             }
         }
@@ -131,6 +140,7 @@ impl Verifier {
             token_id: token.token_id,
             parameters: token.parameters,
             activated_at: token.activated_at,
+            expires_at: token.expires_at,
             seed,
         });
         self.opened.cache().put(login.clone(), Arc::clone(&bearer));

@@ -93,6 +93,8 @@ pub enum Word {
     AlreadyUsed,
     /// The one-time password is suspended, now or since before.
     Suspended,
+    /// The life of the user's token is over; nothing was judged. A new token can be issued at once.
+    Expired,
     /// The user has no token that lives; nothing was judged.
     NoToken,
     /// The user is disabled; nothing was judged.
@@ -129,6 +131,7 @@ impl Word {
             Self::Wrong => "wrong",
             Self::AlreadyUsed => "already_used",
             Self::Suspended => "suspended",
+            Self::Expired => "expired",
             Self::NoToken => "no_token",
             Self::Disabled => "disabled",
         }
@@ -163,6 +166,7 @@ impl Verification {
             Verdict::AlreadyUsed { tries_left } => (Word::AlreadyUsed, tries_left),
             Verdict::Wrong { tries_left } => (Word::Wrong, tries_left),
             Verdict::SuspendedNow | Verdict::Suspended => (Word::Suspended, 0),
+            Verdict::Expired => (Word::Expired, policy.wrong_codes_max),
             Verdict::Revoked => (Word::NoToken, policy.wrong_codes_max),
         };
         let age_s = now.since_ms(activated_at).max(0) / SECOND_MS;

@@ -201,7 +201,8 @@ async fn follow(
         Verdict::Accepted { .. }
         | Verdict::AlreadyUsed { .. }
         | Verdict::Wrong { .. }
-        | Verdict::Revoked => Ok(None),
+        | Verdict::Revoked
+        | Verdict::Expired => Ok(None),
     }
 }
 
@@ -236,6 +237,7 @@ async fn on_page(
         (Some(Verdict::Wrong { tries_left }), _) => {
             Verified::Refused(Refusal::CodeWrong { tries_left })
         }
+        (Some(Verdict::Expired), _) => Verified::Refused(Refusal::TokenExpired),
         (Some(verdict), Some(releasers)) => Verified::Suspended {
             releasers,
             just_now: verdict == Verdict::SuspendedNow,
