@@ -109,5 +109,5 @@ export const en = {
 
 /** The words of a project of the configuration. @param {string} project @returns {Labels} */
 export function labelsOf(project) {
-  return project === 'ja' ? ja : en;
+  return project === 'en' ? en : ja;
 }

@@ -44,7 +44,7 @@ function onPath(program) {
  * The environment of a program whose clock is ahead of ours. (The command `faketime` would stand between us and the program,
  * and not pass on the signal to stop.)
  *
- * @param {number} ahead_s seconds; 0 for the right time
+ * @param {number} ahead_s seconds; 0 for the right time, less for a clock that is behind
  * @returns {Record<string, string>}
  */
 export function withClock(ahead_s) {
@@ -54,7 +54,7 @@ export function withClock(ahead_s) {
     .map((machine) => path.join(libraries, machine, 'faketime', 'libfaketimeMT.so.1'))
     .find((file) => existsSync(file));
   if (!library) throw new Error(`no libfaketimeMT.so.1 in ${libraries}: Debian has it in the package libfaketime`);
-  return { LD_PRELOAD: library, FAKETIME: `+${ahead_s}s` };
+  return { LD_PRELOAD: library, FAKETIME: `${ahead_s < 0 ? '' : '+'}${ahead_s}s` };
 }
 
 /** A port of the loopback address that nobody listens on. @returns {Promise<number>} */

@@ -30,10 +30,14 @@ export class Proxy {
 
   static async start() {
     const proxy = new Proxy();
-    proxy.server.listen(0, '127.0.0.1');
-    await once(proxy.server, 'listening');
-    proxy.port = /** @type {net.AddressInfo} */ (proxy.server.address()).port;
+    await proxy.listen();
     return proxy;
+  }
+
+  async listen() {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = /** @type {net.AddressInfo} */ (this.server.address()).port;
   }
 
   /** The address to give to the browser and the app. */
