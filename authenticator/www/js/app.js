@@ -56,9 +56,12 @@ export class App {
   #screen;
 
   async start() {
+    // The words and the tokens take time, and neither needs the other.
+    const opening = this.core.open();
+    opening.catch(() => {});
     await speak(preferred());
     try {
-      this.opened = await this.core.open();
+      this.opened = await opening;
     } catch (error) {
       this.fail(error);
       return;

@@ -15,7 +15,7 @@ const MODULE = '/assets/wasm/client.wasm';
 let loading;
 
 /** The module; after a failure the next call tries again. @returns {Promise<WebAssembly.Module>} */
-function load() {
+export function load() {
   loading ??= WebAssembly.compileStreaming(fetch(MODULE, { credentials: 'same-origin' })).catch(() => {
     loading = undefined;
     throw new CoreError('not_loaded');

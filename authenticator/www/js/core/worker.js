@@ -7,7 +7,7 @@ import { CoreError } from './errors.js';
 import { currentLock, forgetKey, isLocked, setLock, triesLeft, unlock, unlockWaitMs } from './lock.js';
 import { allTokens, alone, eraseAll, evicted, transact } from './store.js';
 import { code, forgetCodes, move, refresh, remove, rename, renew, views } from './tokens.js';
-import { checkIds } from './wasm.js';
+import { checkIds, load } from './wasm.js';
 
 /**
  * @typedef {{ id: number, op: keyof typeof OPERATIONS, input: any }} Call
@@ -63,6 +63,8 @@ const OPERATIONS = {
   async open() {
     const lock = await currentLock();
     const locked = await isLocked();
+    // Wanted for the first code, and fetched while the page is still being made.
+    load().catch(() => {});
     return {
       lock: lock.kind,
       locked,
