@@ -134,6 +134,16 @@ export class AppPage {
     await this.page.route('**/device/v1/*', (route) => route.abort());
   }
 
+  /** Lets no wait of the open page end that is longer than a second. @returns {Promise<() => Promise<void>>} undoes it */
+  async waitForEver() {
+    await this.page.evaluate(() => {
+      const { setTimeout } = window;
+      const patient = (/** @type {() => void} */ what, /** @type {number} */ ms) => setTimeout(what, ms < 1000 ? ms : 600_000);
+      Object.assign(window, { setTimeout: patient, impatient: setTimeout });
+    });
+    return () => this.page.evaluate(() => void Object.assign(window, { setTimeout: /** @type {any} */ (window).impatient }));
+  }
+
   /** Changes the kept lock. @param {Record<string, unknown>} change */
   async changeLock(change) {
     await this.page.evaluate(async (change) => {

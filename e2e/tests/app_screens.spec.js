@@ -63,9 +63,11 @@ test('no screen of the set-up breaks a rule of accessibility', async ({ page, de
     await asked;
     await app.expectTitle('phone-progress-title');
     await app.look('04-progress');
+    const goOn = await app.waitForEver();
     answer?.();
     await expect(app.page.getByText(app.words['phone-unreachable'])).toBeVisible();
     await app.look('05-unreachable');
+    await goOn();
     await app.page.unroute('**/activation/v1/start');
   });
   await test.step('left for later', async () => {
