@@ -35,6 +35,29 @@ export class PhoneApp {
     return this;
   }
 
+  /** The app in another tab of the same browser, not yet opened. */
+  async another() {
+    return new PhoneApp(await this.page.context().newPage(), this.words);
+  }
+
+  /** The person goes to another app: what the browser then tells the page (without a screen, Chromium's windows are always visible). */
+  hide() {
+    return this.#seen('hidden');
+  }
+
+  /** The person comes back. */
+  unhide() {
+    return this.#seen('visible');
+  }
+
+  /** @param {'hidden' | 'visible'} visibility */
+  #seen(visibility) {
+    return this.page.evaluate((visibility) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => visibility });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, visibility);
+  }
+
   /** Goes to a screen without loading the page again. @param {string} path */
   async go(path) {
     await this.page.evaluate((path) => void (location.hash = `#/${path}`), path);

@@ -1,0 +1,107 @@
+// New versions of the app: offered, taken when the person says so or at the next start, with every token kept.
+import { createHash } from 'node:crypto';
+import { Gate } from '../../support/gate.js';
+import { expect, test } from '../../support/app_test.js';
+
+const LIST = '/app/version.js';
+const FILE = '/app/css/app.css';
+const ADDED = '/* the next version */';
+
+/** From now on the service has another version of the app. @param {Gate} gate @param {{ broken?: boolean }} [how] */
+async function publish(gate, { broken = false } = {}) {
+  const file = Buffer.from(`${await (await fetch(new URL(FILE, gate.url))).text()}${ADDED}`);
+  const hash = createHash('sha256').update(broken ? 'something else' : file).digest('base64');
+  gate.rewrite(FILE, () => file);
+  gate.rewrite(LIST, (list) =>
+    list
+      .toString()
+      .replace(/version: '[0-9a-f]+'/, "version: 'ffffffffffffffff'")
+      .replace(new RegExp(`\\["${FILE}","sha256-[^"]+"\\]`), `["${FILE}","sha256-${hash}"]`),
+  );
+}
+
+/** What the app does every hour. @param {import('../../support/phone_app.js').PhoneApp} app */
+function look(app) {
+  return app.page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    const { installing } = await registration.update();
+    if (!installing) return 'nothing new';
+    return new Promise((resolve) => installing.addEventListener('statechange', () => resolve(installing.state)));
+  });
+}
+
+/** The style that is used, as the running version has it. @param {import('../../support/phone_app.js').PhoneApp} app */
+function runs(app) {
+  return app.page.evaluate(async (file) => (await fetch(file)).text(), FILE);
+}
+
+/** @param {any} fixtures @param {(gate: Gate) => Promise<void>} walk */
+async function withToken({ demo, order, app }, walk) {
+  const gate = await Gate.to(demo.port);
+  try {
+    await app.open(gate.url);
+    await app.keptOffline();
+    await app.add(await order());
+    expect(await look(app)).toBe('nothing new');
+    await walk(gate);
+  } finally {
+    await gate.stop();
+  }
+}
+
+test('a new version is offered, takes over when it is wanted, and keeps the tokens', async ({ demo, words, order, app }) => {
+  await withToken({ demo, order, app }, async (gate) => {
+    const { id } = await theToken(app);
+    await publish(gate);
+    expect(await look(app)).toBe('installed');
+    await expect(app.page.getByRole('status').filter({ hasText: words.update.ready })).toBeVisible();
+    expect(await runs(app), 'not before it is wanted').not.toContain(ADDED);
+    expect(await app.code()).toMatch(/^\d{6}$/);
+
+    await app.button(words.update.take).click();
+    await expect.poll(() => runs(app).catch(() => '')).toContain(ADDED);
+    await app.shows(words.title);
+    await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
+    expect((await theToken(app)).id).toBe(id);
+    await expect.poll(() => caches(app), 'the old version is cleared away').toEqual(['warifu-app-ffffffffffffffff', 'warifu-marker']);
+    gate.down = true;
+    await app.page.reload();
+    expect(await app.code(), 'and the new one works without a network').toMatch(/^\d{6}$/);
+  });
+});
+
+test('a version that waits takes over at the next start, before anything is shown', async ({ demo, words, order, app }) => {
+  await withToken({ demo, order, app }, async (gate) => {
+    await publish(gate);
+    expect(await look(app)).toBe('installed');
+    await app.page.goto('about:blank');
+    await app.open(gate.url);
+    await expect.poll(() => runs(app).catch(() => '')).toContain(ADDED);
+    await app.shows(words.title);
+    await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
+    expect(await app.code()).toMatch(/^\d{6}$/);
+  });
+});
+
+test('a version with one file that is not what its list says is not installed', async ({ demo, words, order, app }) => {
+  await withToken({ demo, order, app }, async (gate) => {
+    await publish(gate, { broken: true });
+    expect(await look(app)).toBe('redundant');
+    await app.page.reload();
+    await app.shows(words.title);
+    expect(await runs(app)).not.toContain(ADDED);
+    await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
+    expect(await app.code()).toMatch(/^\d{6}$/);
+  });
+});
+
+/** @param {import('../../support/phone_app.js').PhoneApp} app */
+async function theToken(app) {
+  await expect(app.cards).toHaveCount(1);
+  return { id: await app.cards.getAttribute('data-token') };
+}
+
+/** @param {import('../../support/phone_app.js').PhoneApp} app @returns {Promise<string[]>} */
+function caches(app) {
+  return app.page.evaluate(async () => (await window.caches.keys()).sort());
+}
