@@ -27,9 +27,8 @@ function stageText(stage) {
  * @param {object} how
  * @param {(onStage: (stage: Stage) => void) => Promise<import('../core/types.js').Activated>} how.run
  * @param {(id: string, onStage: (stage: Stage) => void) => Promise<import('../core/types.js').Activated>} how.again goes on with it
- * @param {() => void} [how.done]
  */
-export async function activate(app, { run, again, done }) {
+export async function activate(app, { run, again }) {
   app.busy = true;
   const progress = new Progress(app);
   try {
@@ -38,16 +37,12 @@ export async function activate(app, { run, again, done }) {
       if (progress.left) {
         app.busy = false;
         await app.reload();
-        if ('done' in outcome) {
-          done?.();
-          toast(t('phone-done-title'));
-        }
+        if ('done' in outcome) toast(t('phone-done-title'));
         app.show();
         return;
       }
       if ('done' in outcome) {
         app.busy = false;
-        done?.();
         await app.reload();
         showDone(app, outcome.done);
         return;

@@ -18,6 +18,10 @@ export function addScreen(app, query) {
   const first = app.opened.count === 0;
   const title = first ? t('phone-first-title') : t('phone-add-title');
   const back = first ? undefined : '';
+  // What has become a token is no draft any more.
+  const digitsOf = (/** @type {string} */ id) => id.normalize('NFKC').replace(/\D/gu, '');
+  const isThere = app.opened.tokens.some(({ state, tokenUserId }) => state === 'active' && tokenUserId === digitsOf(draft.tokenUserId));
+  if (isThere) Object.assign(draft, { serviceId: '', tokenUserId: '' });
   const ids = idsIn(query);
   if (ids) {
     Object.assign(draft, ids);
@@ -126,7 +130,6 @@ export function addScreen(app, query) {
       await activate(app, {
         run: (onStage) => app.core.begin(order, onStage),
         again: (id, onStage) => app.core.resume(id, { password: digits }, onStage),
-        done: () => Object.assign(draft, { serviceId: '', tokenUserId: '' }),
       });
     } catch (error) {
       app.fail(error);
