@@ -76,10 +76,12 @@ export class AppPage {
    * says what each of them says.
    *
    * @param {Planted[]} tokens
-   * @param {{ clock?: { offsetMs: number, serverTimeMs: number } }} [kept] what is known of their clock
+   * @param {{ clock?: { offsetMs: number, serverTimeMs: number }, reached?: boolean }} [how] `clock`: what is known of it;
+   *   `reached`: whether their server is
    */
-  async plant(tokens, { clock } = {}) {
-    await this.serve(tokens);
+  async plant(tokens, { clock, reached = true } = {}) {
+    if (reached) await this.serve(tokens);
+    else await this.unreachable();
     const plain = tokens.map(({ id, seed, deviceKey, name }) => ({ id, name, seed: [...seed], deviceKey: [...deviceKey] }));
     await this.page.evaluate(
       async ({ tokens, clock }) => {
