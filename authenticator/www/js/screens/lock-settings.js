@@ -2,10 +2,11 @@
 // How the app is locked: not at all, by a PIN, or by the device's own user verification.
 
 import { field, h, toast } from '../dom.js';
-import { devicesMayVerify, makePasskey } from '../passkey.js';
+import { askPasskey, devicesMayVerify, makePasskey } from '../passkey.js';
 import { LOCK_AFTER_S } from '../privacy.js';
 import { sentence } from '../refusals.js';
 import { length, t } from '../text.js';
+import { WARN_FROM } from './lock.js';
 
 /** When a lock may fall, in seconds in the background. */
 const AFTER_S = [0, 60, 300];
@@ -15,6 +16,15 @@ export function lockSettingsScreen(app) {
   const title = t('phone-lock-title');
   const { lock, settings } = app.opened;
   const said = h('p', { class: 'note note-warning', role: 'alert', hidden: true });
+  const present =
+    lock === 'pin'
+      ? field({
+          id: 'pin-now',
+          label: t('phone-pin-now'),
+          hint: t('phone-pin-now-hint'),
+          input: h('input', { type: 'password', class: 'short', autocomplete: 'off', inputmode: 'numeric', maxlength: 16 }),
+        })
+      : null;
   const root = h(
     'div',
     {},
@@ -27,6 +37,7 @@ export function lockSettingsScreen(app) {
       h('h2', {}, t('phone-lock-now')),
       h('p', {}, lock === 'pin' ? t('phone-lock-is-pin') : lock === 'device' ? t('phone-lock-is-device') : t('phone-lock-is-none')),
       lock === 'none' ? null : after(),
+      present?.root,
       lock === 'none' ? null : h('div', { class: 'actions' }, h('button', { type: 'button', class: 'button-second', onclick: () => change({ kind: 'none' }) }, t('phone-lock-off'))),
     ),
     pin(),
@@ -103,6 +114,7 @@ export function lockSettingsScreen(app) {
   /** @param {import('../core/types.js').NewLock} next @param {ReturnType<typeof field>} [named] the field that a refusal belongs to */
   async function change(next, named) {
     try {
+      if (!(await isTheOwner())) return;
       const outcome = await app.core.setLock(next);
       if ('refused' in outcome) {
         if (named) {
@@ -117,6 +129,31 @@ export function lockSettingsScreen(app) {
     } catch (error) {
       app.fail(error);
     }
+  }
+
+  /** Whoever finds the app open must not be able to change what opens it: asked by the same way, and counted alike. */
+  async function isTheOwner() {
+    if (present) {
+      const outcome = await app.core.unlock({ pin: present.input.value });
+      present.input.value = '';
+      if ('ok' in outcome && outcome.ok) return true;
+      await app.reload();
+      if ('erased' in outcome) app.show();
+      else {
+        const { waitMs, triesLeft } = outcome;
+        present.fault(waitMs > 0 ? `${t('phone-pin-wrong')} ${t('phone-pin-wait', { amount: length(waitMs) })}` : t('phone-pin-wrong'));
+        if (triesLeft <= WARN_FROM) tell(t('phone-tries-left', { n: triesLeft }));
+        present.input.focus();
+      }
+      return false;
+    }
+    const { credentialId, salt } = app.opened;
+    if (lock !== 'device' || !credentialId || !salt) return true;
+    const prf = await askPasskey(credentialId, salt);
+    const outcome = prf && (await app.core.unlock({ prf }));
+    if (outcome && 'ok' in outcome && outcome.ok) return true;
+    tell(t('phone-device-not-verified'));
+    return false;
   }
 
   return { title, root, back: 'settings' };

@@ -6,7 +6,7 @@ import { askPasskey } from '../passkey.js';
 import { length, t } from '../text.js';
 
 /** From so many tries left on, the consequence is named. */
-const WARN_FROM = 5;
+export const WARN_FROM = 5;
 
 /** @param {import('../app.js').App} app @returns {import('../app.js').Screen} */
 export function lockScreen(app) {
