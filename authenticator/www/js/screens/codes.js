@@ -28,7 +28,7 @@ export function codesScreen(app) {
   let timer;
   const cards = tokens.map((token) => new Card(app, token, tokens.length === 1, () => hidden));
 
-  const hide = h('button', { type: 'button', class: 'button-quiet', onclick: toggle });
+  const hide = h('button', { type: 'button', class: 'button-quiet', hidden: true, onclick: toggle });
   const list = h('ul', { class: 'tokens' }, cards.map(({ root }) => root));
   const nothing = h('p', { class: 'empty', hidden: true }, t('phone-search-nothing'));
   const search = h('input', { type: 'search', id: 'search', autocomplete: 'off', oninput: filter });
@@ -69,6 +69,7 @@ export function codesScreen(app) {
       const heard = await Promise.all(cards.map((card) => card.tick().catch((error) => void (left || app.fail(error)))));
       // A clock that jumped, or one that is right again: what is said about it is asked for anew.
       if (cards.some((card) => card.turned())) await look();
+      hide.hidden = cards.every(({ gives }) => !gives);
       const now = heard.find((serverNowMs) => serverNowMs !== undefined);
       if (now !== undefined) untilMs = 1000 - (now % 1000);
     }
@@ -172,6 +173,11 @@ class Card {
     this.#whose.textContent = whoseOf(token);
     this.words = `${nameOf(token)} ${whoseOf(token)} ${token.serviceId}`.normalize('NFKC').toLocaleLowerCase();
     if (token.state !== 'active') this.#note('unfinished', [h('p', {}, t('phone-unfinished')), this.#goOn()]);
+  }
+
+  /** Whether there is a code to be seen or hidden. */
+  get gives() {
+    return !this.#shown.hidden;
   }
 
   /** Whether a code is given now and was refused before, or the other way; asked once. */
