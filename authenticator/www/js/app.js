@@ -54,6 +54,8 @@ export class App {
   busy = false;
   /** @type {Screen | undefined} */
   #screen;
+  /** The screen is the one of the address. Others stay until their own buttons are pressed. */
+  #ofAddress = false;
 
   async start() {
     // The words and the tokens take time, and neither needs the other.
@@ -113,6 +115,7 @@ export class App {
       const found = shape.exec(path);
       if (found) {
         this.#put(make(this, new URLSearchParams(query), found[1] ?? ''));
+        this.#ofAddress = true;
         return;
       }
     }
@@ -122,6 +125,7 @@ export class App {
   /** Shows a screen that has no address, such as the progress of an activation. @param {Screen} screen */
   put(screen) {
     this.#put(screen);
+    this.#ofAddress = false;
   }
 
   /** @param {import('./text.js').Language} language */
@@ -157,7 +161,7 @@ export class App {
     const { opened } = this;
     const otherWay = before.locked !== opened.locked || before.erased !== opened.erased;
     const first = (before.count === 0) !== (opened.count === 0) && /^#?\/?$/.test(location.hash);
-    if (!this.busy && (otherWay || first)) this.show();
+    if (!this.busy && (otherWay || (first && this.#ofAddress))) this.show();
   }
 
   /** @param {Screen} screen */
