@@ -52,6 +52,9 @@ pub fn is_of_the_app(id: &str) -> bool {
 }
 
 /// The app's words in one language: one JSON object, from id to text.
+///
+/// # Panics
+/// When the catalogue is no Fluent, or uses more of it than the app can speak: a broken build, which the tests find.
 #[must_use]
 pub fn catalogue(language: Language) -> String {
     let resource = FluentResource::try_new(source(language).to_owned())

@@ -72,7 +72,7 @@ async fn the_list_holds_whatever_the_app_loads_without_being_asked() {
     }
     let scripts = kept
         .iter()
-        .filter(|path| path.ends_with(".js") && path.starts_with(PREFIX));
+        .filter(|path| path.strip_suffix(".js").is_some() && path.starts_with(PREFIX));
     for script in scripts {
         let folder = script.rsplit_once('/').unwrap().0;
         for line in text(script).await.lines() {
