@@ -1,6 +1,7 @@
 // @ts-check
 // J3: service id, user id, activation password, 送信. The first screen of an app without tokens, and "add token" later.
 
+import { CoreError } from '../core/errors.js';
 import { field, h } from '../dom.js';
 import { idsIn } from '../link.js';
 import { sentence, userIdSentence } from '../refusals.js';
@@ -132,7 +133,12 @@ export function addScreen(app, query) {
         again: (id, onStage) => app.core.resume(id, { password: digits }, onStage),
       });
     } catch (error) {
-      app.fail(error);
+      if (root.isConnected && error instanceof CoreError && error.code === 'not_loaded') {
+        // The next try fetches what did not come. What was typed stays.
+        problems.replaceChildren(h('p', {}, sentence('service_unavailable')));
+        problems.hidden = false;
+        problems.focus();
+      } else app.fail(error);
     } finally {
       button.disabled = false;
     }
