@@ -18,6 +18,8 @@ export class Gate extends Proxy {
   #activated = [];
   /** Nobody answers. */
   down = false;
+  /** The path of a file that does not come. @type {string | undefined} */
+  lost = undefined;
 
   /** @param {number} port of the service */
   static async to(port) {
@@ -56,7 +58,7 @@ export class Gate extends Proxy {
   /** @param {http.IncomingMessage} request @param {http.ServerResponse} response */
   pass(request, response) {
     const held = this.#hold?.path === request.url ? this.#hold : undefined;
-    if (this.down) {
+    if (this.down || this.lost === request.url) {
       request.socket.destroy();
       return;
     }

@@ -4,6 +4,7 @@ import { ACTIVATION_PASSWORD } from '../../support/journey.js';
 import { Bank } from '../../support/bank.js';
 import { Gate } from '../../support/gate.js';
 import { expect, test } from '../../support/app_test.js';
+import { theSeedOf } from '../../support/seeds.js';
 
 /** @typedef {import('../../support/gate.js').Direction} Direction */
 
@@ -38,7 +39,7 @@ for (const { when, path, direction, asksPassword } of MOMENTS) {
         await app.button(words.send).click();
         await app.finish();
       }
-      expect(await bank.verdict(user, await app.code())).toBe('accepted');
+      expect(await bank.verdict(user, await app.showsCodeOf(await theSeedOf(demo)))).toBe('accepted');
       expect(gate.activations(), 'the service made one token').toBe(1);
       await expect(app.cards, 'and the app knows it').toHaveCount(1);
     } finally {
@@ -75,4 +76,24 @@ test('r55 an activation that is left for later waits with its ids, and goes on w
   await app.button(words.send).click();
   await app.finish();
   expect(await app.code()).toMatch(/^\d{6}$/);
+});
+
+test('r55 a part of the app that does not come is told in the form, which keeps what was typed', async ({ demo, words, order, app }) => {
+  const typed = await order();
+  const gate = await Gate.to(demo.port);
+  gate.lost = '/assets/wasm/client.wasm';
+  try {
+    await app.open(gate.url);
+    await app.send(typed);
+    await expect(app.page.getByRole('alert')).toContainText(words.serverAway);
+    await expect(app.page.getByRole('alert')).toBeFocused();
+    await expect(app.userId).toHaveValue(typed.userId);
+    await expect(app.password).toHaveValue(typed.activationPassword);
+    gate.lost = undefined;
+    await app.button(words.send).click();
+    await app.finish();
+    await app.showsCodeOf(await theSeedOf(demo));
+  } finally {
+    await gate.stop();
+  }
 });

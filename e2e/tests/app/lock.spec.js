@@ -69,6 +69,30 @@ test('a pin locks the app when it is left, and opens it again', async ({ demo, w
   });
 });
 
+test('left for less than a minute the app stays open, and for longer it locks', async ({ demo, words, app }) => {
+  await planted({ demo, app });
+  await app.go('settings/lock');
+  await typePin({ app, words }, PIN);
+  await expect(app.main).toContainText(words.lock.isPin);
+  await app.go('');
+  await app.code();
+  await app.page.clock.install();
+
+  await app.hide();
+  await app.page.clock.fastForward(59_000);
+  await app.unhide();
+  await expect(app.page.locator('[data-cover]')).toBeHidden();
+  await app.code();
+
+  await test.step('also where the timers of a sleeping phone stood still', async () => {
+    await app.hide();
+    await app.page.clock.setSystemTime(Date.now() + 59_000 + 61_000);
+    await app.unhide();
+    await app.shows(words.lock.lockedTitle);
+    await expect(app.cards).toHaveCount(0);
+  });
+});
+
 test('ten wrong pins in a row erase the tokens, with a warning on the way', async ({ demo, words, app }) => {
   const { core } = await planted({ demo, app });
   const { lock } = words;
