@@ -1,6 +1,7 @@
 // Every screen of the app for phones, in every state: accessible, in light and dark, on screens of three sizes; with its picture.
 // What the server of a token says is signed by keys that the test has planted, where waiting for it would take too long.
 import { AppPage, token } from '../support/app_screens.js';
+import { Gate } from '../support/gate.js';
 import { ACTIVATION_PASSWORD, askForToken, expectTitle, signIn } from '../support/journey.js';
 import { expect, test as base } from '../support/test.js';
 
@@ -378,5 +379,22 @@ test('no screen of a trouble breaks a rule of accessibility', async ({ app }) =>
     await app.open();
     await expect(app.page.getByText(app.words['phone-storage'])).toBeVisible();
     await app.look('72-storage');
+  });
+});
+
+test.describe('with what is kept of the app', () => {
+  test.use({ contextOptions: { serviceWorkers: 'allow' } });
+
+  test('the offer of a new version breaks no rule of accessibility', async ({ demo, labels, otherPerson }) => {
+    const gate = await Gate.to(demo.port);
+    const app = new AppPage(await otherPerson(), gate.url, labels.language);
+    await app.open();
+    await app.plant([token()], { reached: false });
+    await app.page.evaluate(() => navigator.serviceWorker.ready);
+    gate.rewrite('/app/version.js', (list) => list.toString().replace(/version: '[0-9a-f]+'/, "version: 'ffffffffffffffff'"));
+    await app.page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
+    await expect(app.page.getByRole('button', { name: app.words['phone-update-take'], exact: true })).toBeVisible();
+    await app.look('80-update');
+    await gate.stop();
   });
 });
