@@ -3,6 +3,7 @@
 
 export const ja = {
   language: 'ja',
+  install: 'このウェブアプリを入れる',
   add: 'トークンの追加',
   serviceId: 'サービスID',
   tokenUserId: 'ユーザID',
@@ -111,6 +112,7 @@ export const ja = {
 /** @type {typeof ja} */
 export const en = {
   language: 'en',
+  install: 'Install this web app',
   add: 'Add token',
   serviceId: 'Service ID',
   tokenUserId: 'User ID',

@@ -31,7 +31,8 @@ export class PhoneBrowser {
     const { words, locale, timezoneId, launchOptions } = this.look;
     this.context = await chromium.launchPersistentContext(this.profile, {
       ...launchOptions,
-      args: [...(launchOptions.args ?? []), ...args],
+      // What moves the clock is shared with every process of the browser, and its sandbox would not let them see it.
+      args: [...(launchOptions.args ?? []), ...(ahead_s === 0 ? [] : ['--no-sandbox']), ...args],
       env: /** @type {Record<string, string>} */ ({ ...process.env, ...withClock(ahead_s) }),
       locale,
       timezoneId,

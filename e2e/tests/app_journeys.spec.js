@@ -49,6 +49,14 @@ test('j3 a person types what the mail says, and the code of the app signs in', a
   });
 });
 
+test('j3 the download page leads to the app, which then asks for the ids', async ({ demo, labels, words, app }) => {
+  await app.page.goto(new URL('/download', demo.url).href);
+  await expectTitle(app.page, labels.download.title);
+  await app.link(words.install).click();
+  await app.shows(words.firstTitle);
+  await expect(app.serviceId).toBeVisible();
+});
+
 test('j3 who has the app adds another token', async ({ page, demo, labels, words, order, app }) => {
   await app.open(demo.url);
   await app.add(await order(demo.user('general')));
