@@ -288,6 +288,12 @@ test('no list of tokens breaks a rule of accessibility', async ({ app }) => {
 });
 
 test('no screen of the settings breaks a rule of accessibility', async ({ app }) => {
+  await test.step('there before the first token, for a lock that protects it too', async () => {
+    await app.press('phone-settings', 'link');
+    await app.expectTitle('phone-settings');
+    await app.press('phone-back', 'link');
+    await app.expectTitle('phone-first-title');
+  });
   await app.plant([token()]);
   await app.go('settings', 'phone-settings');
   await app.look('50-settings');

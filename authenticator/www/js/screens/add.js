@@ -87,7 +87,8 @@ export function addScreen(app, query) {
     h('p', {}, first ? t('phone-first-about') : t('phone-add-about')),
     problems,
     form,
-    h('p', { class: 'hint' }, h('a', { href: '#/help' }, t('phone-help-title'))),
+    // A lock that is set before the first token protects that one too.
+    h('p', { class: 'app-foot' }, h('a', { href: '#/help' }, t('phone-help-title')), first ? h('a', { href: '#/settings' }, t('phone-settings')) : null),
   );
   if (ids) queueMicrotask(() => password.input.focus());
 
