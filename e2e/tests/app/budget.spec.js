@@ -52,7 +52,7 @@ test('the app talks to its own origin and to no other', async ({ demo, app, orde
 });
 
 test('how long a warm start takes until a code is there', async ({ browserOfPhone, demo, words }, info) => {
-  const { page, ...phone } = await browserOfPhone.start();
+  const { page } = await browserOfPhone.start();
   const app = new AppPage(page, demo.url, words.language === 'ja' ? 'ja' : 'en');
   await app.open();
   await app.plant([token()]);
