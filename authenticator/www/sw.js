@@ -15,10 +15,14 @@ const { version, files } = worker.warifuApp;
 const CACHE_PREFIX = 'warifu-app-';
 const CACHE = CACHE_PREFIX + version;
 const PAGE = '/app/';
-/** What nothing needs offline: the icons that the system takes when the app is installed, and the types. */
-const NOT_NEEDED = /^\/app\/(img\/icon-|js\/core\/types\.js$)/;
+/**
+ * What nothing needs offline: the icons that the system takes when the app is installed, the types, and the reader of codes, for
+ * whoever scans one is online to activate a token. Fetched when it is asked for, by its hash like everything.
+ */
+const NOT_NEEDED = /^\/app\/(img\/icon-|js\/core\/types\.js$|js\/vendor\/)/;
 const needed = files.filter(([path]) => !NOT_NEEDED.test(path));
-const KEPT = new Set(needed.map(([path]) => path));
+/** The hash of every file of this version, by its path. */
+const INTEGRITY = new Map(files);
 
 async function install() {
   const cache = await caches.open(CACHE);
@@ -50,10 +54,10 @@ async function forgetOlder() {
   await worker.clients.claim();
 }
 
-/** @param {string} path @param {Request} request */
-async function kept(path, request) {
+/** A file of this version and of no other: when it is not kept and the server has another one, it is not there. @param {string} path */
+async function ofThisVersion(path) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(path)) ?? fetch(request);
+  return (await cache.match(path)) ?? fetched(path, INTEGRITY.get(path) ?? '');
 }
 
 worker.addEventListener('install', (event) => event.waitUntil(install()));
@@ -64,7 +68,7 @@ worker.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== location.origin) return;
   const path = request.mode === 'navigate' && url.pathname.startsWith(PAGE) ? PAGE : url.pathname;
-  if (KEPT.has(path)) event.respondWith(kept(path, request));
+  if (INTEGRITY.has(path)) event.respondWith(ofThisVersion(path));
 });
 
 worker.addEventListener('message', ({ data }) => {

@@ -9,7 +9,7 @@ import { guardTheScreen } from './privacy.js';
 import { faultSentence } from './refusals.js';
 import { LANGUAGES, preferred, speak, spoken, t } from './text.js';
 import { Updates } from './updates.js';
-import { addScreen } from './screens/add.js';
+import { addScreen, forgetDraft } from './screens/add.js';
 import { codesScreen } from './screens/codes.js';
 import { helpScreen } from './screens/help.js';
 import { lockScreen } from './screens/lock.js';
@@ -41,9 +41,6 @@ const SCREENS = [
   [/^help$/, helpScreen],
 ];
 
-/** A new version that has not taken over by then is left for later. */
-const SHOWN_ANYWAY_MS = 3000;
-
 /** What the screens share. */
 export class App {
   core = new Authenticator();
@@ -74,10 +71,7 @@ export class App {
     this.core.on('locked', () => this.#changed());
     guardTheScreen(this);
     window.addEventListener('hashchange', () => this.show());
-    if (await this.updates.start({ mayTakeOver: () => !this.busy })) {
-      setTimeout(() => this.show(), SHOWN_ANYWAY_MS);
-      return;
-    }
+    await this.updates.start({ mayReload: () => !this.busy });
     this.show();
     if (!this.opened.locked) this.refresh();
     window.addEventListener('online', () => this.refresh());
@@ -105,11 +99,7 @@ export class App {
 
   /** Shows the screen of the address. */
   show() {
-    const { opened } = this;
-    if (opened.erased || opened.locked) {
-      this.#put(lockScreen(this));
-      return;
-    }
+    if (this.#lockedUp()) return;
     const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
     for (const [shape, make] of SCREENS) {
       const found = shape.exec(path);
@@ -124,8 +114,19 @@ export class App {
 
   /** Shows a screen that has no address, such as the progress of an activation. @param {Screen} screen */
   put(screen) {
+    if (this.#lockedUp()) return;
     this.#put(screen);
     this.#ofAddress = false;
+  }
+
+  /** Shows the lock and nothing else while the app is locked. */
+  #lockedUp() {
+    const { opened } = this;
+    if (!opened.erased && !opened.locked) return false;
+    for (const dialog of document.querySelectorAll('dialog')) dialog.close('no');
+    forgetDraft();
+    this.#put(lockScreen(this));
+    return true;
   }
 
   /** @param {import('./text.js').Language} language */
@@ -160,6 +161,11 @@ export class App {
     await this.reload();
     const { opened } = this;
     const otherWay = before.locked !== opened.locked || before.erased !== opened.erased;
+    // Whatever is under way: it goes on behind the lock, with what it held when it began.
+    if (otherWay && (opened.locked || opened.erased)) {
+      this.show();
+      return;
+    }
     const first = (before.count === 0) !== (opened.count === 0) && /^#?\/?$/.test(location.hash);
     if (!this.busy && (otherWay || (first && this.#ofAddress))) this.show();
   }
@@ -211,7 +217,7 @@ export class App {
 
   #showBar() {
     const bar = part('bar');
-    if (!this.updates.ready || !this.opened) {
+    if (!this.updates.ready || !this.opened || this.busy) {
       bar.replaceChildren();
       return;
     }

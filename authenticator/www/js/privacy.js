@@ -21,18 +21,21 @@ export function guardTheScreen(app) {
     const { lock, locked, settings } = app.opened;
     if (lock !== 'none' && !locked) locks = setTimeout(() => lockNow(), (settings.lockAfterS ?? LOCK_AFTER_S) * 1000);
   };
-  const lockNow = () => {
-    if (!app.busy) app.core.lock().catch((error) => app.fail(error));
-  };
-  const show = () => {
+  const lockNow = () => app.core.lock().catch((error) => app.fail(error));
+  const show = async () => {
     clearTimeout(locks);
     // Timers stand still in the background: the clock is asked as well. One that went backwards tells nothing, and locks.
     const awayMs = hiddenAt === undefined ? 0 : Date.now() - hiddenAt;
     hiddenAt = undefined;
     const { lock, locked, settings } = app.opened;
     const overdue = awayMs < 0 || awayMs > (settings.lockAfterS ?? LOCK_AFTER_S) * 1000;
-    if (lock !== 'none' && !locked && overdue) lockNow();
-    cover.hidden = true;
+    if (lock !== 'none' && !locked && overdue) {
+      await lockNow();
+      // What is under the cover is the lock by now.
+      await app.reload();
+      app.show();
+    }
+    cover.hidden = document.visibilityState === 'visible';
     if (!app.opened.locked) app.refresh();
   };
 

@@ -2,6 +2,8 @@
 // New versions of the app. The service worker keeps one version whole; a new one is fetched beside it and takes over when the
 // person says so, or at the start of the app, before anything is shown. Tokens are not touched by either.
 
+/** A waiting version that has not taken over by then is left for later. */
+const TAKING_OVER_MS = 3000;
 const LOOK_EVERY_MS = 60 * 60 * 1000;
 
 export class Updates {
@@ -10,7 +12,6 @@ export class Updates {
   #changed;
   /** @type {ServiceWorkerRegistration | undefined} */
   #registration;
-  #taking = false;
 
   /** @param {() => void} changed */
   constructor(changed) {
@@ -20,28 +21,30 @@ export class Updates {
   /**
    * Registers the service worker.
    *
-   * @param {{ mayTakeOver: () => boolean }} options
-   * @returns {Promise<boolean>} whether the page is about to be loaded again, as the new version
+   * @param {{ mayReload: () => boolean }} options whether nothing is under way that a reload would end
+   * @returns {Promise<void>} after the wait for a version that is taking over; the page is loaded again then
    */
-  async start({ mayTakeOver }) {
-    if (!('serviceWorker' in navigator)) return false;
+  async start({ mayReload }) {
+    if (!('serviceWorker' in navigator)) return;
     const { serviceWorker } = navigator;
+    // Not at the very first start, when the page gets its first keeper: that one is of the page's own version.
+    let controlled = serviceWorker.controller !== null;
     serviceWorker.addEventListener('controllerchange', () => {
-      if (this.#taking) location.reload();
+      // In the other tabs too: parts that are loaded later would be of another version than the rest.
+      if (controlled && mayReload()) location.reload();
+      controlled = true;
     });
-    const known = await serviceWorker.getRegistration('/app/');
-    if (known?.waiting && known.active && mayTakeOver()) {
+    const known = await serviceWorker.getRegistration('/app/').catch(() => undefined);
+    if (known?.waiting && known.active && controlled && mayReload()) {
       this.#registration = known;
       this.take();
-      return true;
+      await new Promise((resolve) => setTimeout(resolve, TAKING_OVER_MS));
     }
     this.#register();
-    return false;
   }
 
   /** Lets the waiting version take over, and loads the page again. */
   take() {
-    this.#taking = true;
     this.#registration?.waiting?.postMessage('take over');
   }
 

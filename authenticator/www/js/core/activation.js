@@ -260,7 +260,8 @@ function advance(id, run, make) {
  */
 function keep(keyId, token) {
   return transact('readwrite', async (transaction) => {
-    if ((await transaction.setting('lock'))?.keyId !== keyId) throw new CoreError('locked');
+    const lock = await transaction.setting('lock');
+    if (lock?.keyId !== keyId || 'erased' in lock) throw new CoreError('locked');
     await transaction.put(token);
   });
 }

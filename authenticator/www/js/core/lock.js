@@ -61,6 +61,7 @@ export async function currentLock() {
  */
 export async function sealingKey(held) {
   const lock = await currentLock();
+  if ('erased' in lock) throw new CoreError('locked');
   if (lock.kind === 'none') return lock;
   const key = [opened, held].find((key) => key?.keyId === lock.keyId);
   if (!key) throw new CoreError('locked');
@@ -89,7 +90,7 @@ export async function sealedToken(id, held) {
 /** @returns {Promise<boolean>} */
 export async function isLocked() {
   const lock = await currentLock();
-  return lock.kind !== 'none' && opened?.keyId !== lock.keyId;
+  return 'erased' in lock || (lock.kind !== 'none' && opened?.keyId !== lock.keyId);
 }
 
 /** Forgets the key. */

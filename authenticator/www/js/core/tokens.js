@@ -115,8 +115,9 @@ function hmacKey({ key }, { id, sealed }, what, hash) {
 export async function refresh(id) {
   await sealingKey();
   const ids = id === undefined ? (await allTokens()).map(({ id }) => id) : [id];
-  const replies = await Promise.all(ids.map((id) => asked(id, 'status')));
-  const signed = replies.flatMap((reply) => (reply && 'changed' in reply ? [reply] : []));
+  // One token that is damaged, or was just removed, keeps nothing from the others.
+  const replies = await Promise.allSettled(ids.map((id) => asked(id, 'status')));
+  const signed = replies.flatMap((reply) => (reply.status === 'fulfilled' && reply.value && 'changed' in reply.value ? [reply.value] : []));
   return { reached: signed.length > 0, changed: signed.some(({ changed }) => changed) };
 }
 
@@ -131,6 +132,8 @@ export async function renew(id) {
   if (token.state !== 'active') return { refused: 'not_active' };
   const reply = await asked(id, 'renew');
   if (!reply) return { state: 'unreachable' };
+  // It may have been renewed before, by a request whose answer was lost: the status tells.
+  if ('problem' in reply) await asked(id, 'status');
   return 'problem' in reply ? { refused: reply.problem.code } : { ok: true };
 }
 

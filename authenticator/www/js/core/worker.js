@@ -80,7 +80,15 @@ const OPERATIONS = {
   },
 
   /** @param {import('./types.js').UnlockWith} secret */
-  unlock: (secret) => unlock(secret),
+  async unlock(secret) {
+    const outcome = await unlock(secret);
+    if ('erased' in outcome) {
+      // In the other tabs too: what they would seal now could never be opened again.
+      forgetAll();
+      announce('locked');
+    }
+    return outcome;
+  },
 
   async lock() {
     if ((await currentLock()).kind === 'none') return;

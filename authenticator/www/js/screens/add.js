@@ -14,6 +14,11 @@ const TOKENS_MAX = 10;
 /** What was typed, while the scanner or the lock is on the screen. The password is never among it. */
 const draft = { serviceId: '', tokenUserId: '' };
 
+/** The next person must not find what the last one typed. */
+export function forgetDraft() {
+  Object.assign(draft, { serviceId: '', tokenUserId: '' });
+}
+
 /** @type {import('../app.js').MakeScreen} */
 export function addScreen(app, query) {
   const first = app.opened.count === 0;
@@ -22,7 +27,7 @@ export function addScreen(app, query) {
   // What has become a token is no draft any more.
   const digitsOf = (/** @type {string} */ id) => id.normalize('NFKC').replace(/\D/gu, '');
   const isThere = app.opened.tokens.some(({ state, tokenUserId }) => state === 'active' && tokenUserId === digitsOf(draft.tokenUserId));
-  if (isThere) Object.assign(draft, { serviceId: '', tokenUserId: '' });
+  if (isThere) forgetDraft();
   const ids = idsIn(query);
   if (ids) {
     Object.assign(draft, ids);
@@ -56,7 +61,7 @@ export function addScreen(app, query) {
     id: 'activation-password',
     label: t('activation-password'),
     hint: t('phone-activation-password-hint'),
-    input: h('input', { type: 'password', class: 'short', autocomplete: 'off', inputmode: 'numeric', maxlength: 16, required: true }),
+    input: h('input', { type: 'password', class: 'short', autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 16, required: true }),
     after: h('button', { type: 'button', class: 'button-quiet', 'aria-pressed': 'false', onclick: showPassword }, t('phone-show-password')),
   });
   serviceId.input.value = draft.serviceId;
@@ -84,6 +89,8 @@ export function addScreen(app, query) {
     {},
     h('h1', { tabindex: -1 }, title),
     app.opened.evicted && first ? h('div', { class: 'note note-warning', role: 'status' }, h('p', {}, t('phone-evicted'))) : null,
+    // On an iPhone the app on the home screen has a storage of its own: what Safari holds does not come along.
+    first && /** @type {any} */ (navigator).standalone === false ? h('div', { class: 'note note-warning' }, h('p', {}, t('phone-install-first'))) : null,
     h('p', {}, first ? t('phone-first-about') : t('phone-add-about')),
     problems,
     form,

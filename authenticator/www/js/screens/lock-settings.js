@@ -22,7 +22,7 @@ export function lockSettingsScreen(app) {
           id: 'pin-now',
           label: t('phone-pin-now'),
           hint: t('phone-pin-now-hint'),
-          input: h('input', { type: 'password', class: 'short', autocomplete: 'off', inputmode: 'numeric', maxlength: 16 }),
+          input: h('input', { type: 'password', class: 'short', autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 16 }),
         })
       : null;
   const root = h(
@@ -50,15 +50,25 @@ export function lockSettingsScreen(app) {
       'select',
       {
         id: 'lock-after',
-        onchange: () => app.core.setSettings({ lockAfterS: Number(select.value) }).then((now) => (app.opened.settings = now), (error) => app.fail(error)),
+        onchange: keep,
       },
       AFTER_S.map((s) => h('option', { value: s, selected: s === chosen }, s === 0 ? t('phone-lock-at-once') : t('phone-lock-after', { amount: length(s * 1000) }))),
     );
+    async function keep() {
+      const lockAfterS = Number(select.value);
+      const now = app.opened.settings.lockAfterS ?? LOCK_AFTER_S;
+      try {
+        if (lockAfterS > now && !(await isTheOwner())) select.value = String(now);
+        else app.opened.settings = await app.core.setSettings({ lockAfterS });
+      } catch (error) {
+        app.fail(error);
+      }
+    }
     return h('div', { class: 'field' }, h('label', { for: 'lock-after' }, t('phone-lock-when')), select);
   }
 
   function pin() {
-    const input = () => h('input', { type: 'password', class: 'short', autocomplete: 'off', inputmode: 'numeric', maxlength: 16, required: true });
+    const input = () => h('input', { type: 'password', class: 'short', autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 16, required: true });
     const first = field({ id: 'pin', label: t('phone-pin-new'), hint: t('phone-pin-hint'), input: input() });
     const again = field({ id: 'pin-again', label: t('phone-pin-again'), input: input() });
     return h(

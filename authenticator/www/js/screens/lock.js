@@ -4,6 +4,7 @@
 import { confirm, field, h } from '../dom.js';
 import { askPasskey } from '../passkey.js';
 import { length, t } from '../text.js';
+import { forgetDraft } from './add.js';
 
 /** From so many tries left on, the consequence is named. */
 export const WARN_FROM = 5;
@@ -32,7 +33,7 @@ export function lockScreen(app) {
     const typed = field({
       id: 'pin',
       label: t('phone-pin'),
-      input: h('input', { type: 'password', class: 'short', autocomplete: 'off', inputmode: 'numeric', maxlength: 16, required: true }),
+      input: h('input', { type: 'password', class: 'short', autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 16, required: true }),
     });
     const button = h('button', { type: 'submit' }, t('phone-unlock'));
     if (opened.waitMs > 0) wait(opened.waitMs, button);
@@ -145,6 +146,7 @@ function erasedScreen(app) {
 async function startOver(app) {
   try {
     await app.core.startOver();
+    forgetDraft();
     await app.reload();
     app.go('', { replace: true });
   } catch (error) {

@@ -88,7 +88,7 @@ function unfinished(app, token) {
           id: 'activation-password',
           label: t('activation-password'),
           hint: t('phone-activation-password-hint'),
-          input: h('input', { type: 'password', class: 'short', autocomplete: 'off', inputmode: 'numeric', maxlength: 16, required: true }),
+          input: h('input', { type: 'password', class: 'short', autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 16, required: true }),
         });
   return h(
     'section',

@@ -26,8 +26,8 @@ pub const PREFIX: &str = "/app/";
 const PAGE: &str = "index.html";
 /// The service worker itself is never kept by the service worker.
 const SERVICE_WORKER: &str = "sw.js";
-/// Where the files are that are fetched only when they are needed: whoever scans a code is online to activate a token.
-const NOT_KEPT: &str = "/vendor/";
+/// What nobody loads.
+const LICENCES: &str = ".LICENSE";
 
 /// What the app uses of the pages' files.
 const SHARED: [&str; 5] = [
@@ -104,7 +104,7 @@ async fn version(headers: HeaderMap) -> Response {
 fn list() -> String {
     let mut kept: Vec<(String, [u8; 32])> = Files::iter()
         .filter(|path| ![SERVICE_WORKER, PAGE].contains(&path.as_ref()))
-        .filter(|path| files::content_type(path).is_some() && !path.contains(NOT_KEPT))
+        .filter(|path| files::content_type(path).is_some() && !path.ends_with(LICENCES))
         .map(|path| (format!("{PREFIX}{path}"), hash_of::<Files>(&path)))
         .collect();
     kept.push((PREFIX.to_owned(), hash_of::<Files>(PAGE)));
