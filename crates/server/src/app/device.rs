@@ -92,7 +92,8 @@ impl App {
         let now = self.clock.steady().map_err(|_| Refusal::ClockUnsure)?;
         let token_id = TokenId::from_stored(&question.token_id);
         let found = self.store.read().await?.device(&token_id).await?;
-        // Work and answer are the same when there is no such token.
+        // The answer is the same when there is no such token; that it takes the time of one decryption less tells who has already
+        // guessed a random id.
         let key = match &found {
             Some(device) => self.device_key(device).await?,
             None => DeviceKey::new(random_bytes()),
