@@ -1,6 +1,6 @@
 // Programs on this machine: where they are, how they are started and stopped.
 import { execFile, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, readdirSync } from 'node:fs';
+import { createWriteStream, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
@@ -48,13 +48,38 @@ function onPath(program) {
  * @returns {Record<string, string>}
  */
 export function withClock(ahead_s) {
-  if (ahead_s === 0) return {};
+  return ahead_s === 0 ? {} : { LD_PRELOAD: faketime(), FAKETIME: shift(ahead_s) };
+}
+
+/**
+ * The environment of a program whose clock is set while it runs: it is ahead by what {@link setClock} wrote last.
+ *
+ * @param {string} file
+ * @returns {Record<string, string>}
+ */
+export function withClockFile(file) {
+  // Setting a clock does not move the other one that counts from the start of the machine, and no timer waits for it.
+  const steady = { FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_FORCE_MONOTONIC_FIX: '0' };
+  return { LD_PRELOAD: faketime(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_CACHE_DURATION: '1', ...steady };
+}
+
+/** Sets the clock of a program with {@link withClockFile}; it is seen within a second. @param {string} file @param {number} ahead_s */
+export function setClock(file, ahead_s) {
+  writeFileSync(file, `${shift(ahead_s)}\n`);
+}
+
+/** @param {number} ahead_s */
+function shift(ahead_s) {
+  return `${ahead_s < 0 ? '' : '+'}${ahead_s}s`;
+}
+
+function faketime() {
   const libraries = '/usr/lib';
   const library = readdirSync(libraries)
     .map((machine) => path.join(libraries, machine, 'faketime', 'libfaketimeMT.so.1'))
     .find((file) => existsSync(file));
   if (!library) throw new Error(`no libfaketimeMT.so.1 in ${libraries}: Debian has it in the package libfaketime`);
-  return { LD_PRELOAD: library, FAKETIME: `${ahead_s < 0 ? '' : '+'}${ahead_s}s` };
+  return library;
 }
 
 /** A port of the loopback address that nobody listens on. @returns {Promise<number>} */

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { chromium } from '@playwright/test';
 import { PhoneApp } from './phone_app.js';
-import { withClock } from './machine.js';
+import { withClock, withClockFile } from './machine.js';
 
 /**
  * @typedef {object} Look
@@ -24,16 +24,18 @@ export class PhoneBrowser {
   /**
    * Starts it.
    *
-   * @param {{ ahead_s?: number, args?: string[], permissions?: string[] }} [how] `ahead_s`: of its clock before ours
+   * @param {{ ahead_s?: number, clockFile?: string, args?: string[], permissions?: string[] }} [how] `ahead_s`: of its clock before
+   *   ours; `clockFile`: where `setClock` sets it while it runs
    * @returns {Promise<PhoneApp>} the app, not yet opened
    */
-  async start({ ahead_s = 0, args = [], permissions } = {}) {
+  async start({ ahead_s = 0, clockFile, args = [], permissions } = {}) {
+    const clock = clockFile ? withClockFile(clockFile) : withClock(ahead_s);
     const { words, locale, timezoneId, launchOptions } = this.look;
     this.context = await chromium.launchPersistentContext(this.profile, {
       ...launchOptions,
       // What moves the clock is shared with every process of the browser, and its sandbox would not let them see it.
-      args: [...(launchOptions.args ?? []), ...(ahead_s === 0 ? [] : ['--no-sandbox']), ...args],
-      env: /** @type {Record<string, string>} */ ({ ...process.env, ...withClock(ahead_s) }),
+      args: [...(launchOptions.args ?? []), ...(Object.keys(clock).length === 0 ? [] : ['--no-sandbox']), ...args],
+      env: /** @type {Record<string, string>} */ ({ ...process.env, ...clock }),
       locale,
       timezoneId,
       permissions,

@@ -1,6 +1,7 @@
 // J7, R61: the phone's clock is wrong, and the codes are right; where that cannot be known, none is shown. The clock of the whole
 // browser is moved, not a function of the page.
 import { Bank } from '../../support/bank.js';
+import { setClock } from '../../support/machine.js';
 import { expect, test } from '../../support/app_test.js';
 import { theSeedOf } from '../../support/seeds.js';
 
@@ -95,4 +96,33 @@ test('t6 a clock that is put back while offline gives no code', async ({ demo, w
 
   const right = await again({ demo, browserOfPhone }, 0);
   await right.showsCodeOf(seed);
+});
+
+test('j7 a clock that is put back while the app is open and offline is noticed at once', async ({ demo, words, order, browserOfPhone }, info) => {
+  const clockFile = info.outputPath('clock');
+  setClock(clockFile, 0);
+  const typed = await order();
+  const app = await (await browserOfPhone.start({ clockFile })).open(demo.url);
+  await app.add(typed);
+  const seed = await theSeedOf(demo);
+  await app.showsCodeOf(seed);
+  await demo.stop();
+  const isBehind = (/** @type {number} */ s) =>
+    expect.poll(async () => Math.round(((await app.page.evaluate(() => Date.now())) - Date.now()) / 1000)).toBe(-s);
+
+  await test.step('by a quarter of a step: it is corrected', async () => {
+    setClock(clockFile, -STEP_S / 4);
+    await isBehind(STEP_S / 4);
+    await app.showsCodeOf(seed);
+  });
+  await test.step('by an hour: no code, until the service was asked', async () => {
+    setClock(clockFile, -HOUR_S);
+    await isBehind(HOUR_S);
+    await expect(app.cards).toContainText(words.clock.unsure);
+    await expect(app.codeButton()).toHaveCount(0);
+    await demo.run(0);
+    await app.button(words.clock.check).click();
+    await app.showsCodeOf(seed);
+    await expect(app.cards.getByRole('status')).toContainText(/60 ?分/);
+  });
 });
