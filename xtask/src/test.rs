@@ -108,6 +108,7 @@ const STAGES: &[Stage] = &[
             &AIOSMTPD,
             &OPENSSL,
             &FAKETIME,
+            &OATHTOOL,
         ],
         run: e2e,
     },
@@ -250,6 +251,8 @@ fn e2e() -> Result<()> {
         "warifu",
         "--example",
         "seeds",
+        "--example",
+        "token_seeds",
     ]))?;
     with_postgres(|url| {
         let playwright = folder.join("node_modules/.bin/playwright");
