@@ -54,9 +54,13 @@ async function forgetOlder() {
   await worker.clients.claim();
 }
 
+/** The cache of this version, opened once. @type {Promise<Cache> | undefined} */
+let opening;
+
 /** A file of this version and of no other: when it is not kept and the server has another one, it is not there. @param {string} path */
 async function ofThisVersion(path) {
-  const cache = await caches.open(CACHE);
+  opening ??= caches.open(CACHE);
+  const cache = await opening;
   return (await cache.match(path)) ?? fetched(path, INTEGRITY.get(path) ?? '');
 }
 

@@ -3,20 +3,16 @@
 // shown when nobody should see it, and takes new versions. What a screen shows is in `screens/`; tokens and keys are in the
 // core's worker and never here.
 
-import { Authenticator, CoreError } from './core/authenticator.js';
+import { CoreError } from './core/errors.js';
 import { h, part, quietly } from './dom.js';
 import { guardTheScreen } from './privacy.js';
 import { faultSentence } from './refusals.js';
+import { core, opening } from './start.js';
 import { LANGUAGES, preferred, speak, spoken, t } from './text.js';
 import { Updates } from './updates.js';
 import { addScreen, forgetDraft } from './screens/add.js';
 import { codesScreen } from './screens/codes.js';
-import { helpScreen } from './screens/help.js';
 import { lockScreen } from './screens/lock.js';
-import { lockSettingsScreen } from './screens/lock-settings.js';
-import { scanScreen } from './screens/scan.js';
-import { settingsScreen } from './screens/settings.js';
-import { tokenScreen } from './screens/token.js';
 import { troubleScreen } from './screens/trouble.js';
 
 /**
@@ -30,20 +26,20 @@ import { troubleScreen } from './screens/trouble.js';
 
 /** @typedef {(app: App, query: URLSearchParams, id: string) => Screen} MakeScreen */
 
-/** @type {[RegExp, MakeScreen][]} */
+/** The screens by their address. Those that no start of the app begins with are loaded when they are wanted. @type {[RegExp, MakeScreen | (() => Promise<MakeScreen>)][]} */
 const SCREENS = [
   [/^$/, (app, query, id) => (app.opened.count === 0 ? addScreen : codesScreen)(app, query, id)],
   [/^add$/, addScreen],
-  [/^scan$/, scanScreen],
-  [/^token\/([0-9a-f]+)$/, tokenScreen],
-  [/^settings$/, settingsScreen],
-  [/^settings\/lock$/, lockSettingsScreen],
-  [/^help$/, helpScreen],
+  [/^scan$/, async () => (await import('./screens/scan.js')).scanScreen],
+  [/^token\/([0-9a-f]+)$/, async () => (await import('./screens/token.js')).tokenScreen],
+  [/^settings$/, async () => (await import('./screens/settings.js')).settingsScreen],
+  [/^settings\/lock$/, async () => (await import('./screens/lock-settings.js')).lockSettingsScreen],
+  [/^help$/, async () => (await import('./screens/help.js')).helpScreen],
 ];
 
 /** What the screens share. */
 export class App {
-  core = new Authenticator();
+  core = core;
   updates = new Updates(() => this.#showBar());
   /** @type {import('./core/types.js').Opened} */
   opened = /** @type {any} */ (undefined);
@@ -55,9 +51,6 @@ export class App {
   #ofAddress = false;
 
   async start() {
-    // The words and the tokens take time, and neither needs the other.
-    const opening = this.core.open();
-    opening.catch(() => {});
     await speak(preferred());
     try {
       this.opened = await opening;
@@ -97,19 +90,40 @@ export class App {
     this.show();
   }
 
-  /** Shows the screen of the address. */
-  show() {
+  /** Shows the screen of the address; what it is made of may have to be loaded first. */
+  async show() {
     if (this.#lockedUp()) return;
     const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
     for (const [shape, make] of SCREENS) {
       const found = shape.exec(path);
       if (found) {
-        this.#put(make(this, new URLSearchParams(query), found[1] ?? ''));
-        this.#ofAddress = true;
+        await this.#putScreen(make, new URLSearchParams(query), found[1] ?? '');
         return;
       }
     }
     this.go('', { replace: true });
+  }
+
+  /**
+   * @param {MakeScreen | (() => Promise<MakeScreen>)} make
+   * @param {URLSearchParams} query
+   * @param {string} id
+   */
+  async #putScreen(make, query, id) {
+    const { hash } = location;
+    let made = make(this, query, id);
+    if (made instanceof Promise) {
+      try {
+        made = (await made)(this, query, id);
+      } catch {
+        this.fail(new CoreError('not_loaded'));
+        return;
+      }
+      // Somebody went on, or the app was locked, while it was loading.
+      if (location.hash !== hash || this.opened.locked || this.opened.erased) return;
+    }
+    this.#put(made);
+    this.#ofAddress = true;
   }
 
   /** Shows a screen that has no address, such as the progress of an activation. @param {Screen} screen */

@@ -197,7 +197,7 @@ function ordering(app, token) {
     try {
       await app.core.move(token.id, at + by);
       await app.reload();
-      app.show();
+      await app.show();
       /** @type {HTMLElement | null} */ (document.querySelector(`[data-move="${name}"]:not(:disabled)`) ?? document.querySelector('[data-move]:not(:disabled)'))?.focus();
     } catch (error) {
       app.fail(error);

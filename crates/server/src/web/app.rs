@@ -62,7 +62,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    answer(PAGE, &headers)
+    ([PERMISSIONS], answer(PAGE, &headers)).into_response()
 }
 
 async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
@@ -71,9 +71,7 @@ async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
 
 fn answer(path: &str, headers: &HeaderMap) -> Response {
     match (files::content_type(path), Files::get(path)) {
-        (Some(content_type), Some(file)) => {
-            ([PERMISSIONS], files::embedded(file, content_type, headers)).into_response()
-        }
+        (Some(content_type), Some(file)) => files::embedded(file, content_type, headers),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

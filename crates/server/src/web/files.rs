@@ -1,5 +1,6 @@
 //! How a file that is part of the program is answered: with its version, so that a browser that keeps it asks whether it is
-//! still the same, and packed for whoever takes gzip.
+//! still the same, and packed by the best way that the browser takes. Only what is the same for everybody is packed: answers
+//! that hold secrets of their own never are.
 //!
 //! A browser asks each time: that costs a few bytes, and no page ever meets the script of another version.
 
@@ -10,6 +11,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use brotli::enc::BrotliEncoderParams;
 use data_encoding::HEXLOWER;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -55,9 +57,11 @@ fn content(
     asked: &HeaderMap,
 ) -> Response {
     let packs = packs(content_type) && bytes.len() >= PACKED_FROM_BYTES;
-    let packed = packs && takes_gzip(asked);
-    // Each of the two forms has a version of its own (RFC 9110 §8.8.3.3).
-    let form = if packed { "-gzip" } else { "" };
+    let coding = Coding::ALL
+        .into_iter()
+        .find(|coding| packs && takes(asked, coding.name()));
+    // Each form has a version of its own (RFC 9110 §8.8.3.3).
+    let form = coding.map_or_else(String::new, |coding| format!("-{}", coding.name()));
     let version = format!("\"{}{form}\"", HEXLOWER.encode(&hash[..VERSION_BYTES]));
     let Ok(tag) = HeaderValue::from_str(&version) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -71,26 +75,63 @@ fn content(
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
     let sent_as = [(header::CONTENT_TYPE, content_type)];
-    if packed {
-        let encoding = [(header::CONTENT_ENCODING, "gzip")];
-        return (kept, sent_as, encoding, gzipped(hash, &bytes)).into_response();
+    if let Some(coding) = coding {
+        let encoding = [(header::CONTENT_ENCODING, coding.name())];
+        return (kept, sent_as, encoding, packed(coding, hash, &bytes)).into_response();
     }
     (kept, sent_as, bytes).into_response()
 }
 
-/// The packed form of a file, made when it is first asked for and kept: there are as many as the program has files.
-fn gzipped(hash: &[u8; 32], bytes: &[u8]) -> Bytes {
-    static PACKED: LazyLock<Mutex<HashMap<[u8; 32], Bytes>>> = LazyLock::new(Mutex::default);
-    let mut packed = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
-    packed.entry(*hash).or_insert_with(|| pack(bytes)).clone()
+/// How a file can be packed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Coding {
+    /// RFC 7932. Browsers take it over TLS, and from this machine.
+    Brotli,
+    /// RFC 1952.
+    Gzip,
 }
 
-fn pack(bytes: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder
-        .write_all(bytes)
-        .and_then(|()| encoder.finish())
-        .map_or_else(|_| unreachable!("memory takes every byte"), Bytes::from)
+impl Coding {
+    /// All of them, the smallest form first.
+    const ALL: [Self; 2] = [Self::Brotli, Self::Gzip];
+
+    /// The name in HTTP.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    fn pack(self, bytes: &[u8]) -> Bytes {
+        let written = match self {
+            Self::Brotli => {
+                let mut packed = Vec::new();
+                let best = BrotliEncoderParams::default();
+                brotli::BrotliCompress(&mut &bytes[..], &mut packed, &best).map(|_| packed)
+            }
+            Self::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+                encoder.write_all(bytes).and_then(|()| encoder.finish())
+            }
+        };
+        written.map_or_else(|_| unreachable!("memory takes every byte"), Bytes::from)
+    }
+}
+
+/// The packed form of a file, made when it is first asked for and kept: there are as many as the program has files.
+fn packed(coding: Coding, hash: &[u8; 32], bytes: &[u8]) -> Bytes {
+    type Packed = Mutex<HashMap<(Coding, [u8; 32]), Bytes>>;
+    static PACKED: LazyLock<Packed> = LazyLock::new(Mutex::default);
+    let name = (coding, *hash);
+    let kept = || PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept().get(&name) {
+        return known.clone();
+    }
+    // Not under the lock: two that come first at once do the same work, and nobody waits for another file.
+    let made = coding.pack(bytes);
+    kept().insert(name, made.clone());
+    made
 }
 
 /// Text and code; pictures are packed by themselves.
@@ -105,19 +146,19 @@ fn packs(content_type: &str) -> bool {
     packed.iter().any(|start| content_type.starts_with(start))
 }
 
-/// Whether the browser takes gzip (RFC 9110 §12.5.3): names it and does not refuse it.
-fn takes_gzip(asked: &HeaderMap) -> bool {
+/// Whether the browser takes a coding (RFC 9110 §12.5.3): names it and does not refuse it.
+fn takes(asked: &HeaderMap, coding: &str) -> bool {
     asked
         .get_all(header::ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|coding| {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        .any(|part| {
+            let (name, weight) = part.split_once(';').unwrap_or((part, ""));
             let refused = weight
                 .split_once('=')
                 .is_some_and(|(_, q)| q.trim().parse() == Ok(0.0_f32));
-            name.trim().eq_ignore_ascii_case("gzip") && !refused
+            name.trim().eq_ignore_ascii_case(coding) && !refused
         })
 }
 

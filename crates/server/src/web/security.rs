@@ -15,25 +15,37 @@ const PERMISSIONS_POLICY: HeaderValue = HeaderValue::from_static(
 /// One year.
 const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-const ALWAYS: [(HeaderName, HeaderValue); 6] = [
+const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     ),
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     ),
     (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
-    (
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
     ),
+];
+
+/// What a browser heeds of a document only.
+const OF_DOCUMENTS: [(HeaderName, HeaderValue); 2] = [
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+/// Types that are never documents: parts of a page. An app of fifty files has them fifty times.
+const PARTS: [&str; 5] = [
+    "text/css",
+    "text/javascript",
+    "application/wasm",
+    "image/png",
+    "font/",
 ];
 
 /// What the headers depend on.
@@ -54,6 +66,10 @@ pub(super) async fn security_headers(
 }
 
 fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
+    let is_part = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| PARTS.iter().any(|part| kind.starts_with(part)));
     for (name, value) in ALWAYS {
         headers.insert(name, value);
     }
@@ -63,6 +79,12 @@ fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    if is_part {
+        return;
+    }
+    for (name, value) in OF_DOCUMENTS {
+        headers.insert(name, value);
+    }
     headers
         .entry(HeaderName::from_static("permissions-policy"))
         .or_insert(PERMISSIONS_POLICY);

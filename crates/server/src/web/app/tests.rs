@@ -100,7 +100,7 @@ async fn the_list_holds_whatever_the_app_loads_without_being_asked() {
 #[tokio::test]
 async fn files_come_packed_for_whoever_takes_that_and_are_the_same_then() {
     let plain = ask("/app/js/app.js", &[]).await;
-    let packed = ask("/app/js/app.js", &[("accept-encoding", "br, gzip")]).await;
+    let packed = ask("/app/js/app.js", &[("accept-encoding", "deflate, gzip")]).await;
     let tag = |response: &Response| response.headers()[header::ETAG].clone();
     assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
     assert_eq!(packed.headers()[header::VARY], "accept-encoding");
@@ -121,7 +121,18 @@ async fn files_come_packed_for_whoever_takes_that_and_are_the_same_then() {
         .read_to_end(&mut unpacked)
         .unwrap();
     assert_eq!(unpacked, plain);
-    for refused in ["gzip;q=0", "identity", "gzip; q=0.0, br"] {
+    let best = ask(
+        "/app/js/app.js",
+        &[("accept-encoding", "gzip, deflate, br")],
+    )
+    .await;
+    assert_eq!(best.headers()[header::CONTENT_ENCODING], "br");
+    let best = bytes(best).await;
+    assert!(best.len() < packed.len());
+    let mut unpacked = Vec::new();
+    brotli::BrotliDecompress(&mut best.as_ref(), &mut unpacked).unwrap();
+    assert_eq!(unpacked, plain);
+    for refused in ["gzip;q=0", "identity", "gzip; q=0.0, br;q=0"] {
         let response = ask("/app/js/app.js", &[("accept-encoding", refused)]).await;
         assert!(
             !response.headers().contains_key(header::CONTENT_ENCODING),
