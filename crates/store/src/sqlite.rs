@@ -27,6 +27,9 @@ use crate::{Conflict, Outage, Row, StoreError, Value};
 /// The first version without the corruption bug in the reset of the write-ahead log.
 const VERSION_MIN: i32 = 3_051_003;
 
+/// The name of the thread that writes, by which its processor time is found.
+pub const WRITER: &str = "sqlite-writer";
+
 /// The connections of one database file.
 pub(crate) struct Sqlite {
     writer: Arc<Home>,
@@ -256,7 +259,7 @@ async fn start_thread(role: Role, path: PathBuf) -> Result<Thread, StoreError> {
     let (thread, commands) = sync_channel(SQLITE_THREAD_QUEUE);
     let (reply, opened) = oneshot::channel();
     let name = match role {
-        Role::Writer => "sqlite-writer",
+        Role::Writer => WRITER,
         Role::Reader => "sqlite-reader",
     };
     thread::Builder::new()

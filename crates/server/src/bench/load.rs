@@ -66,6 +66,12 @@ pub(super) struct Rate {
     latencies: Vec<Duration>,
 }
 
+impl Rate {
+    pub(super) fn answers(&self) -> u64 {
+        self.latencies.len() as u64
+    }
+}
+
 /// Several turns taken together.
 pub(super) struct Turns {
     pub(super) per_s: f64,

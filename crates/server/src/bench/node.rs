@@ -125,6 +125,12 @@ impl Node {
         Ok(kib / 1024.0)
     }
 
+    /// Processor time that the process has used.
+    pub(super) fn used(&self) -> Result<Used, BenchError> {
+        let ended = || BenchError::Node("it ended".to_owned());
+        Used::by(self.child.id().ok_or_else(ended)?)
+    }
+
     /// Ends it by the end of its standard input.
     pub(super) async fn stop(mut self) -> Result<(), BenchError> {
         drop(self.orders);
@@ -137,6 +143,47 @@ impl Node {
             Ok(())
         } else {
             Err(BenchError::Node(format!("it ended with {ended}")))
+        }
+    }
+}
+
+/// Processor time of a process, in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Used {
+    /// Of all its threads.
+    pub(super) all_us: f64,
+    /// Of the thread that writes to SQLite.
+    pub(super) writer_us: f64,
+}
+
+impl Used {
+    /// What a process has used so far, by the scheduler's account of its threads.
+    pub(super) fn by(process: u32) -> Result<Self, BenchError> {
+        let unread = || system("cannot read the processor time");
+        let mut used = Self::default();
+        for thread in std::fs::read_dir(format!("/proc/{process}/task")).map_err(unread())? {
+            let folder = thread.map_err(unread())?.path();
+            // A thread that ended meanwhile has no files any more.
+            let read = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let ran_ns = read("schedstat")
+                .split_whitespace()
+                .next()
+                .and_then(|ns| ns.parse::<f64>().ok())
+                .unwrap_or_default();
+            used.all_us += ran_ns / 1_000.0;
+            if read("comm").trim_end() == warifu_store::SQLITE_WRITER {
+                used.writer_us += ran_ns / 1_000.0;
+            }
+        }
+        Ok(used)
+    }
+
+    /// What was used since `before`, for each of so many answers.
+    pub(super) fn since(self, before: Self, answers: u64) -> Self {
+        let each = |now: f64, then: f64| (now - then) / answers.max(1) as f64;
+        Self {
+            all_us: each(self.all_us, before.all_us),
+            writer_us: each(self.writer_us, before.writer_us),
         }
     }
 }
