@@ -121,7 +121,18 @@ impl ServiceId {
     /// # Errors
     /// [`IdError::Length`] or [`IdError::Alphabet`].
     pub fn parse(typed: &str) -> Result<Self, IdError> {
-        let text = normalised(typed).to_ascii_lowercase();
+        Self::of(normalised(typed).to_ascii_lowercase())
+    }
+
+    /// Reads a service id as a program wrote it: in its one spelling.
+    ///
+    /// # Errors
+    /// [`IdError::Length`] or [`IdError::Alphabet`].
+    pub fn exact(text: &str) -> Result<Self, IdError> {
+        Self::of(text.to_owned())
+    }
+
+    fn of(text: String) -> Result<Self, IdError> {
         if !(2..=Self::LENGTH_MAX).contains(&text.len()) {
             return Err(IdError::Length);
         }

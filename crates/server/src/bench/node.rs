@@ -1,6 +1,7 @@
 //! The node under measurement: a process of its own with the product's whole stack, whose clock the bench moves through its standard
 //! input; and beside it, on another port of the same process, the handler that does nothing.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use warifu_store::DatabaseConfig;
 use super::bank::{self, middle_of};
 use super::{BenchError, clock_at, database_at, system};
 use crate::config::Limits;
-use crate::serve::{Door, serve};
+use crate::serve::{Door, Site, serve};
 use crate::web::caller::TrustedProxies;
 use crate::web::{self, Shell};
 
@@ -147,6 +148,16 @@ impl Node {
     }
 }
 
+/// Serves a site until the process ends, and gives its address.
+async fn open_door(site: impl Site, door: Door) -> Result<SocketAddr, BenchError> {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(system("cannot listen"))?;
+    let address = listener.local_addr().map_err(system("cannot listen"))?;
+    tokio::spawn(serve(listener, site, door, std::future::pending()));
+    Ok(address)
+}
+
 /// Processor time of a process, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Used {
@@ -179,8 +190,9 @@ impl Used {
     }
 
     /// What was used since `before`, for each of so many answers.
-    pub(super) fn since(self, before: Self, answers: u64) -> Self {
-        let each = |now: f64, then: f64| (now - then) / answers.max(1) as f64;
+    pub(super) fn since(self, before: Self, answers: usize) -> Self {
+        let answers = u32::try_from(answers.max(1)).unwrap_or(u32::MAX);
+        let each = |now: f64, then: f64| (now - then) / f64::from(answers);
         Self {
             all_us: each(self.all_us, before.all_us),
             writer_us: each(self.writer_us, before.writer_us),
@@ -214,20 +226,16 @@ pub async fn serve_node() -> Result<(), BenchError> {
     let metrics = Arc::clone(app.metrics());
     let product = web::public(app, None, shell);
     let empty = web::empty::routes();
-    let mut addresses = Vec::new();
-    for router in [product, empty] {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .map_err(system("cannot listen"))?;
-        addresses.push(listener.local_addr().map_err(system("cannot listen"))?);
-        let door = Door {
-            limits,
-            tls: None,
-            metrics: Arc::clone(&metrics),
-        };
-        tokio::spawn(serve(listener, router, door, std::future::pending()));
-    }
-    println!("{} {}", addresses[0], addresses[1]);
+    let door = Door {
+        limits,
+        tls: None,
+        metrics,
+    };
+    println!(
+        "{} {}",
+        open_door(product, door.clone()).await?,
+        open_door(empty, door).await?
+    );
     let mut orders = BufReader::new(stdin()).lines();
     while let Ok(Some(line)) = orders.next_line().await {
         if let Ok(step) = line.trim().parse() {

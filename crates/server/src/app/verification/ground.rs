@@ -23,7 +23,7 @@ use crate::app::idempotency::new_answer;
 use crate::app::notices::{Facts, enqueue_to_all};
 use crate::app::session::{Session, step_up};
 use crate::app::webhooks::enqueue_events;
-use crate::clock::system_rng;
+use crate::clock::naming_rng;
 
 /// Reads what the jobs are judged by.
 pub(super) async fn read(
@@ -248,7 +248,7 @@ fn event(job: &Job, target: (&'static str, &str), outcome: &'static str, now: Un
     let question = &job.question;
     let (target_kind, target_id) = target;
     Event {
-        id: AuditId::new(now, &mut system_rng()),
+        id: AuditId::new(now, &mut naming_rng()),
         at: now,
         service_id: Some(question.login.service_id.clone()),
         actor: match &question.channel {

@@ -71,7 +71,7 @@ pub(super) enum Channel {
     Page(Box<Session>),
     /// The API.
     Client {
-        caller: Box<ApiCaller>,
+        caller: Arc<ApiCaller>,
         idempotency: Option<Idempotency>,
     },
 }
