@@ -21,7 +21,7 @@ use crate::limits::{
     SQLITE_BUSY_TIMEOUT, SQLITE_CHECKPOINT_PAGES, SQLITE_READERS, SQLITE_STATEMENTS_MAX,
     SQLITE_THREAD_QUEUE, SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
-use crate::rows::Ask;
+use crate::rows::{Ask, Last};
 use crate::{Conflict, Outage, Row, StoreError, Value};
 
 /// The first version without the corruption bug in the reset of the write-ahead log.
@@ -180,6 +180,30 @@ impl Lease {
                 .collect()
         })
         .await
+    }
+
+    /// Runs several statements and commits, in one visit; `false`, and rolled back, when one that decides gave too few rows.
+    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
+        let committed = self
+            .run(move |connection| {
+                for Last { ask, decides } in last {
+                    let (sql, batch) = ask.one_by_one();
+                    if batch.is_empty() {
+                        continue;
+                    }
+                    let given = count_rows(connection, sql, &batch)?;
+                    if decides && given < batch.len() {
+                        return Ok(false);
+                    }
+                }
+                execute(connection, "COMMIT")?;
+                Ok(true)
+            })
+            .await?;
+        if committed && let Some(held) = self.held.take() {
+            held.go_home();
+        }
+        Ok(committed)
     }
 
     /// Runs `sql` once for each set of parameters and answers with the number of rows each one changed.
@@ -361,6 +385,24 @@ fn query(
             rows(&mut statement, &columns)
         })
         .collect()
+}
+
+/// Runs `sql` once for each set of parameters and says how many rows it gave in all.
+fn count_rows(
+    connection: &Connection,
+    sql: &'static str,
+    batch: &[Vec<Value>],
+) -> Result<usize, StoreError> {
+    let mut statement = prepare(connection, sql)?;
+    let mut given = 0;
+    for params in batch {
+        bind(&mut statement, params)?;
+        let mut rows = statement.raw_query();
+        while rows.next().map_err(|e| failed(&e))?.is_some() {
+            given += 1;
+        }
+    }
+    Ok(given)
 }
 
 fn prepare<'c>(

@@ -70,15 +70,16 @@ impl Found {
 impl Verifier {
     /// The bearers of the jobs, as this node remembers them, or as the database has them.
     pub(super) async fn find(&self, jobs: &[Job]) -> Result<Vec<Result<Found, Failure>>, Failure> {
-        let mut known: HashMap<&Login, Arc<Bearer>> = HashMap::new();
+        let mut known = Vec::with_capacity(jobs.len());
         let mut unknown = HashSet::new();
         {
             let mut opened = self.opened.cache();
             for login in jobs.iter().map(|job| &job.question.login) {
-                match opened.get(login) {
-                    Some(bearer) => drop(known.insert(login, Arc::clone(bearer))),
-                    None => drop(unknown.insert(login)),
+                let bearer = opened.get(login).map(Arc::clone);
+                if bearer.is_none() {
+                    unknown.insert(login);
                 }
+                known.push(bearer);
             }
         }
         let mut fresh: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
@@ -96,8 +97,9 @@ impl Verifier {
         }
         Ok(jobs
             .iter()
-            .map(|job| match known.get(&job.question.login) {
-                Some(bearer) => Ok(Found::Bearer(Arc::clone(bearer))),
+            .zip(known)
+            .map(|(job, bearer)| match bearer {
+                Some(bearer) => Ok(Found::Bearer(bearer)),
                 None => match fresh.get(&job.question.login) {
                     Some(Ok(found)) => Ok(found.clone()),
                     Some(Err(failure)) => Err(failure.clone()),

@@ -77,6 +77,11 @@ pub(super) enum Channel {
 }
 
 impl Channel {
+    /// Whether a program asks.
+    pub(super) const fn is_client(&self) -> bool {
+        matches!(self, Self::Client { .. })
+    }
+
     /// Whether whoever asks may know of a user of this service and company (R41).
     pub(super) fn sees(&self, service_id: &ServiceId, contract_id: &ContractId) -> bool {
         match self {
