@@ -143,7 +143,18 @@ impl ServiceId {
     /// # Errors
     /// [`IdError::Length`] or [`IdError::Alphabet`].
     pub fn of_nfkc(typed: &str) -> Result<Self, IdError> {
-        let text = plain(typed.chars()).to_ascii_lowercase();
+        Self::of(plain(typed.chars()).to_ascii_lowercase())
+    }
+
+    /// Reads a service id as a program wrote it: in its one spelling.
+    ///
+    /// # Errors
+    /// [`IdError::Length`] or [`IdError::Alphabet`].
+    pub fn exact(text: &str) -> Result<Self, IdError> {
+        Self::of(text.to_owned())
+    }
+
+    fn of(text: String) -> Result<Self, IdError> {
         if !(2..=Self::LENGTH_MAX).contains(&text.len()) {
             return Err(IdError::Length);
         }

@@ -137,7 +137,7 @@ impl Course {
     async fn run_round(
         &mut self,
         bank: &Bank,
-        nodes: &[(Arc<App>, ApiCaller)],
+        nodes: &[(Arc<App>, Arc<ApiCaller>)],
         callers: usize,
     ) -> Result<()> {
         let step = bank

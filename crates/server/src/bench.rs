@@ -22,6 +22,7 @@ use warifu_store::{DatabaseConfig, PostgresConfig};
 use crate::app::Failure;
 use crate::clock::Clock;
 pub use bank::TOKENS_MAX;
+use node::Used;
 pub use node::serve_node;
 pub use plots::write_plots;
 
@@ -49,6 +50,16 @@ pub struct Measured {
     pub empty_p50_ms: f64,
     /// The same of the empty handler.
     pub empty_p99_ms: f64,
+    /// Processor time of the node for one verification, in microseconds; that of PostgreSQL is not in it.
+    pub node_us: f64,
+    /// What of it SQLite's writing thread used.
+    pub writer_us: f64,
+    /// Processor time of the client for one verification, in microseconds.
+    pub client_us: f64,
+    /// The node's for one answer of the empty handler.
+    pub empty_node_us: f64,
+    /// The client's for one answer of the empty handler.
+    pub empty_client_us: f64,
     /// One small write with its fsync into the folder of the bench: the median.
     pub fsync_ms: f64,
     /// Memory of the node before the load, in MiB.
@@ -159,10 +170,16 @@ impl Bench {
         load.empty(turn / 4).await?;
         load.verify(&mut node, turn / 4).await?;
         let (mut empty, mut verified) = (Vec::new(), Vec::new());
+        let (mut empty_used, mut used) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
+            let meter = Meter::of(&node)?;
             empty.push(load.empty(turn).await?);
+            empty_used.push(meter.each(&node, empty.last())?);
+            let meter = Meter::of(&node)?;
             verified.push(load.verify(&mut node, turn).await?);
+            used.push(meter.each(&node, verified.last())?);
         }
+        let (used, empty_used) = (Meter::median(&used), Meter::median(&empty_used));
         self.step = load.fresh_step();
         let (empty, verified) = (load::Turns::of(empty), load::Turns::of(verified));
         let measured = Measured {
@@ -173,6 +190,11 @@ impl Bench {
             p99_ms: verified.p99_ms,
             empty_p50_ms: empty.p50_ms,
             empty_p99_ms: empty.p99_ms,
+            node_us: used.node.all_us,
+            writer_us: used.node.writer_us,
+            client_us: used.client.all_us,
+            empty_node_us: empty_used.node.all_us,
+            empty_client_us: empty_used.client.all_us,
             fsync_ms: fsync_ms(&self.folder)?,
             idle_mb,
             resident_mb: node.resident_mb()?,
@@ -186,6 +208,51 @@ impl Bench {
         };
         node.stop().await?;
         Ok(measured)
+    }
+}
+
+/// Processor time of both sides, at a moment or for one answer.
+#[derive(Clone, Copy)]
+struct Meter {
+    node: Used,
+    client: Used,
+}
+
+impl Meter {
+    fn of(node: &node::Node) -> Result<Self, BenchError> {
+        Ok(Self {
+            node: node.used()?,
+            client: Used::by(std::process::id())?,
+        })
+    }
+
+    /// What was used since this moment for each answer of a turn.
+    fn each(self, node: &node::Node, turn: Option<&load::Rate>) -> Result<Self, BenchError> {
+        let answers = turn.map_or(0, load::Rate::answers);
+        let now = Self::of(node)?;
+        Ok(Self {
+            node: now.node.since(self.node, answers),
+            client: now.client.since(self.client, answers),
+        })
+    }
+
+    /// Of several, each figure's median.
+    fn median(several: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| {
+            let mut figures: Vec<_> = several.iter().map(figure).collect();
+            figures.sort_by(f64::total_cmp);
+            figures.get(figures.len() / 2).copied().unwrap_or_default()
+        };
+        Self {
+            node: Used {
+                all_us: of(|meter| meter.node.all_us),
+                writer_us: of(|meter| meter.node.writer_us),
+            },
+            client: Used {
+                all_us: of(|meter| meter.client.all_us),
+                writer_us: 0.0,
+            },
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The one place that reads the clock and draws randomness. Everything else takes both as arguments.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
-use rand_core::{CryptoRng, Rng as _, UnwrapErr};
+use rand_core::{CryptoRng, Rng as _, TryCryptoRng, TryRng, UnwrapErr};
 use rustix::time::{ClockId, clock_gettime};
 use warifu_core::time::{HOUR_MS, SECOND_MS, UnixMillis};
 
@@ -172,11 +173,74 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Random bytes of the operating system that one thread draws at once for names.
+const NAMES_BLOCK: usize = 1024;
+
+thread_local! {
+    /// Random bytes that were drawn and not given away yet, and where they begin.
+    static NAMES: RefCell<([u8; NAMES_BLOCK], usize)> = const { RefCell::new(([0; NAMES_BLOCK], NAMES_BLOCK)) };
+}
+
+/// Randomness of the operating system for names of requests and events: drawn in blocks, because a call for each costs more than
+/// what it names. Never for anything secret: what is still to be given away lies in memory.
+#[must_use]
+pub fn naming_rng() -> impl CryptoRng {
+    UnwrapErr(Names)
+}
+
+struct Names;
+
+impl TryRng for Names {
+    type Error = <SysRng as TryRng>::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, wanted: &mut [u8]) -> Result<(), Self::Error> {
+        NAMES.with_borrow_mut(|(block, given)| {
+            if wanted.len() > NAMES_BLOCK {
+                return SysRng.try_fill_bytes(wanted);
+            }
+            if wanted.len() > NAMES_BLOCK - *given {
+                SysRng.try_fill_bytes(block)?;
+                *given = 0;
+            }
+            let end = *given + wanted.len();
+            wanted.copy_from_slice(&block[*given..end]);
+            *given = end;
+            Ok(())
+        })
+    }
+}
+
+impl TryCryptoRng for Names {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const START: i64 = 1_790_000_000_000;
+
+    #[test]
+    fn no_name_is_given_twice() {
+        let names: std::collections::HashSet<[u8; 8]> = (0..10 * NAMES_BLOCK)
+            .map(|_| {
+                let mut name = [0; 8];
+                naming_rng().fill_bytes(&mut name);
+                name
+            })
+            .collect();
+        assert_eq!(names.len(), 10 * NAMES_BLOCK);
+    }
 
     #[test]
     fn r19_a_clock_that_jumps_is_not_trusted_until_it_is_put_right() {

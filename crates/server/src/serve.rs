@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::extract::Request;
 use axum::response::Response;
@@ -21,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tower_service::Service as _;
+use tower_service::Service;
 
 use crate::config::Limits;
 use crate::metrics::Metrics;
@@ -63,19 +62,38 @@ impl Door {
 }
 
 /// What all connections of one server share.
-struct House {
-    router: Router,
+struct House<S> {
+    site: S,
     http: http1::Builder,
     tls: Option<TlsAcceptor>,
     limits: Limits,
     metrics: Arc<Metrics>,
 }
 
-/// Serves `router` until `stop` resolves; then takes no new connections and lets running requests end, for at most
+/// What answers requests: a router, or what stands before one.
+pub trait Site:
+    Service<Request, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Site for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Serves `site` until `stop` resolves; then takes no new connections and lets running requests end, for at most
 /// [`Limits::shutdown_timeout`].
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    site: impl Site,
     door: Door,
     stop: impl Future<Output = ()>,
 ) {
@@ -84,7 +102,7 @@ pub async fn serve(
         limits.connections_max.min(Semaphore::MAX_PERMITS),
     ));
     let house = Arc::new(House {
-        router,
+        site,
         http: http(limits),
         tls: door.tls.map(|tls| TlsAcceptor::from(tls.config())),
         limits,
@@ -152,7 +170,7 @@ fn without_delay(stream: TcpStream) -> TcpStream {
 
 /// One connection, from its first byte to its last.
 async fn visit(
-    house: Arc<House>,
+    house: Arc<House<impl Site>>,
     mut stream: TcpStream,
     peer: SocketAddr,
     watcher: Watcher,
@@ -192,23 +210,17 @@ async fn visit(
     }
 }
 
-async fn converse<S>(house: &House, stream: S, peer: SocketAddr, watcher: Watcher)
+async fn converse<S>(house: &House<impl Site>, stream: S, peer: SocketAddr, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = house.router.clone();
-    let answers = service_fn(move |request| answer(router.clone(), peer, request));
+    let site = house.site.clone();
+    let answers = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        site.clone().call(request)
+    });
     let connection = house.http.serve_connection(TokioIo::new(stream), answers);
     // A connection that breaks is the visitor's affair.
     let _ = watcher.watch(connection).await;
-}
-
-async fn answer(
-    mut router: Router,
-    peer: SocketAddr,
-    request: Request<Incoming>,
-) -> Result<Response, Infallible> {
-    let mut request = request.map(axum::body::Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    router.call(request).await
 }

@@ -7,6 +7,7 @@ pub mod assets;
 pub mod caller;
 pub mod empty;
 mod files;
+pub mod front;
 pub mod guard;
 pub mod health;
 pub mod metrics;
@@ -22,12 +23,14 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 
 use crate::api;
+use crate::api::v1::direct::Direct;
 use crate::app::App;
 use crate::config::Limits;
 use crate::demo::DemoSite;
 use crate::metrics::Metrics;
 use crate::portal::Portal;
 use caller::TrustedProxies;
+use front::Front;
 use guard::Guard;
 use security::SecurityHeaders;
 
@@ -47,8 +50,12 @@ pub struct Shell {
 /// the visitor's address, time limit, panics (R90), limit on the body.
 pub fn protected(router: Router, shell: Shell) -> Router {
     let security = SecurityHeaders { https: shell.https };
-    let body_bytes_max = shell.limits.body_bytes_max;
-    let guard = Arc::new(Guard::new(shell));
+    guarded(router, &Arc::new(Guard::new(shell)), security)
+}
+
+fn guarded(router: Router, guard: &Arc<Guard>, security: SecurityHeaders) -> Router {
+    let body_bytes_max = guard.limits().body_bytes_max;
+    let guard = Arc::clone(guard);
     router
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(guard, guard::guard))
@@ -59,13 +66,17 @@ pub fn protected(router: Router, shell: Shell) -> Router {
 }
 
 /// Everything on the public address: pages and interfaces in their shell, and beside it the health of the node, which is asked
-/// when the shell lets nobody in.
-pub fn public(app: Arc<App>, demo: Option<Arc<DemoSite>>, shell: Shell) -> Router {
+/// when the shell lets nobody in. Plain verifications take a short way, within the same shell.
+pub fn public(app: Arc<App>, demo: Option<Arc<DemoSite>>, shell: Shell) -> Front {
+    let security = SecurityHeaders { https: shell.https };
     let health = health::routes(Arc::clone(&app)).layer(map_response_with_state(
-        SecurityHeaders { https: shell.https },
+        security,
         security::security_headers,
     ));
-    protected(router(app, demo), shell).merge(health)
+    let guard = Arc::new(Guard::new(shell));
+    let direct = Direct::new(Arc::clone(&app));
+    let router = guarded(router(app, demo), &guard, security).merge(health);
+    Front::new(router, direct, guard, security)
 }
 
 /// Everything that is served in the shell: the pages, the interfaces for programs, the files of the pages.

@@ -4,7 +4,7 @@ use warifu_core::id::ClientId;
 use warifu_core::time::UnixMillis;
 
 use crate::mapping::at_most;
-use crate::{Row, StoreError, Tx, params};
+use crate::{Row, StoreError, Tx, Value, params};
 
 /// An answer as it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,13 @@ pub struct NewAnswer {
 }
 
 /// An answer with its name; read by itself, and with each batch of verifications.
+/// Gives a row when the answer was kept, and none when the key was taken.
+pub(crate) const KEEP_ANSWER: &str =
+    "INSERT INTO api_answer (client_id, idempotency_key, request_hash, answer, created_at_ms)
+     VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (client_id, idempotency_key) DO NOTHING
+     RETURNING idempotency_key";
+
 pub(crate) const KEPT_ANSWER: &str =
     "SELECT client_id, idempotency_key, request_hash, answer FROM api_answer
      WHERE client_id = $1 AND idempotency_key = $2";
@@ -73,27 +80,8 @@ impl Tx {
         if answers.is_empty() {
             return Ok(true);
         }
-        let batch = answers
-            .iter()
-            .map(|new| {
-                params![
-                    &new.client_id,
-                    &new.key,
-                    &new.answer.request_hash,
-                    &new.answer.answer,
-                    now
-                ]
-            })
-            .collect();
-        let inserted = self
-            .execute_each(
-                "INSERT INTO api_answer (client_id, idempotency_key, request_hash, answer, created_at_ms)
-                 VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (client_id, idempotency_key) DO NOTHING",
-                batch,
-            )
-            .await?;
-        Ok(inserted.iter().all(|rows| *rows == 1))
+        let kept = self.query_each(KEEP_ANSWER, rows_of(answers, now)).await?;
+        Ok(kept.iter().all(|rows| rows.len() == 1))
     }
 
     /// Forgets up to `limit` answers that were given before `before`, and says how many.
@@ -129,4 +117,18 @@ impl Tx {
             .await?;
         Ok(removed.iter().sum())
     }
+}
+
+/// Answers that were given at `now`, as parameters.
+pub(crate) fn rows_of(answers: &[NewAnswer], now: UnixMillis) -> Vec<Vec<Value>> {
+    let row = |new: &NewAnswer| {
+        params![
+            &new.client_id,
+            &new.key,
+            &new.answer.request_hash,
+            &new.answer.answer,
+            now
+        ]
+    };
+    answers.iter().map(row).collect()
 }

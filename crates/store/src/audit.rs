@@ -8,7 +8,7 @@ use warifu_core::user::Actor;
 use crate::limits::EVENTS_MAX;
 use crate::mapping::at_most;
 use crate::rows::RowsSql;
-use crate::{Row, StoreError, Tx, params};
+use crate::{Row, StoreError, Tx, Value, params};
 
 /// An event as it was recorded, in stored words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct StoredEvent {
     pub address: Option<String>,
 }
 
-static INSERT: RowsSql = RowsSql::new(
+pub(crate) static INSERT: RowsSql = RowsSql::new(
     "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome,
          request_id, address)
      {ROWS}",
@@ -72,26 +72,7 @@ impl Tx {
     /// # Errors
     /// As [`Tx::insert_event`].
     pub async fn insert_events(&mut self, events: &[Event]) -> Result<(), StoreError> {
-        let rows = events
-            .iter()
-            .map(|event| {
-                let (actor_kind, actor_id) = actor(&event.actor);
-                params![
-                    &event.id,
-                    event.at,
-                    event.service_id.as_ref(),
-                    actor_kind,
-                    actor_id,
-                    event.action.as_str(),
-                    event.target_kind,
-                    &event.target_id,
-                    event.outcome,
-                    &event.origin.request_id,
-                    event.origin.address.as_ref()
-                ]
-            })
-            .collect();
-        self.query_rows(&INSERT, rows).await.map(drop)
+        self.query_rows(&INSERT, rows_of(events)).await.map(drop)
     }
 
     /// The events about one thing, the oldest first; of more than [`EVENTS_MAX`], the latest. Of a
@@ -199,6 +180,27 @@ impl Tx {
             .await?
             .map_or(Ok(0), |row| row.number("events"))
     }
+}
+
+/// Events as parameters.
+pub(crate) fn rows_of(events: &[Event]) -> Vec<Vec<Value>> {
+    let row = |event: &Event| {
+        let (actor_kind, actor_id) = actor(&event.actor);
+        params![
+            &event.id,
+            event.at,
+            event.service_id.as_ref(),
+            actor_kind,
+            actor_id,
+            event.action.as_str(),
+            event.target_kind,
+            &event.target_id,
+            event.outcome,
+            &event.origin.request_id,
+            event.origin.address.as_ref()
+        ]
+    };
+    events.iter().map(row).collect()
 }
 
 fn event_of(row: &Row) -> Result<StoredEvent, StoreError> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use warifu_core::audit::Event;
 use warifu_core::id::{ClientId, ContractId, ServiceId, TokenId, UserId};
 use warifu_core::oath::Parameters;
 use warifu_core::service::Policy;
@@ -11,9 +12,11 @@ use warifu_core::verification::Counter;
 
 use crate::api_answer::{KEPT_ANSWER, named_answer_of};
 use crate::api_client::{KEY_STANDING, standing_of};
-use crate::rows::{Ask, RowsSql, Sql};
+use crate::rows::{Ask, Last, RowsSql, Sql};
 use crate::token::counter_of;
-use crate::{KeyStanding, Row, StoreError, StoredAnswer, Tx, Value, params};
+use crate::{
+    KeyStanding, NewAnswer, Row, StoreError, StoredAnswer, Tx, Value, api_answer, audit, params,
+};
 
 /// A user as a verification needs to know it, with what opens the live token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,15 +217,39 @@ impl Tx {
         &mut self,
         swaps: &[(&TokenId, i64, Counter)],
     ) -> Result<Vec<TokenId>, StoreError> {
-        let rows = swaps
-            .iter()
-            .map(|(token_id, expected_version, next)| swap_row(token_id, *expected_version, next))
-            .collect();
-        self.query_rows(&SWAP, rows)
+        self.query_rows(&SWAP, swap_rows(swaps))
             .await?
             .iter()
             .map(|row| Ok(TokenId::from_stored(row.text("token_id")?)))
             .collect()
+    }
+
+    /// Writes all that a batch has to write, and commits: counters as [`Tx::swap_counters`] does, events, and answers that are kept
+    /// from `now` on. `false` when another node was faster with one of the counters or answers: then nothing was changed.
+    ///
+    /// # Errors
+    /// As [`Tx::query`] and [`Tx::commit`].
+    pub async fn settle(
+        self,
+        swaps: &[(&TokenId, i64, Counter)],
+        events: &[Event],
+        answers: &[NewAnswer],
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let writes = [
+            (Sql::Rows(&SWAP), swap_rows(swaps), true),
+            (Sql::Rows(&audit::INSERT), audit::rows_of(events), false),
+            (
+                Sql::Each(api_answer::KEEP_ANSWER),
+                api_answer::rows_of(answers, now),
+                true,
+            ),
+        ];
+        let last = writes.into_iter().map(|(sql, rows, decides)| Last {
+            ask: Ask { sql, rows },
+            decides,
+        });
+        self.finish(last.collect()).await
     }
 
     /// [`Tx::swap_counters`] of one: whether it was written.
@@ -268,17 +295,20 @@ fn each<K: Eq + Hash, V>(
     rows.iter().map(read).collect()
 }
 
-fn swap_row(id: &TokenId, expected_version: i64, next: &Counter) -> Vec<Value> {
-    params![
-        id,
-        expected_version,
-        next.version,
-        next.last_step,
-        next.failures,
-        next.run_since_success,
-        i64::from(next.drift),
-        next.standing.as_str()
-    ]
+fn swap_rows(swaps: &[(&TokenId, i64, Counter)]) -> Vec<Vec<Value>> {
+    let row = |(id, expected_version, next): &(&TokenId, i64, Counter)| {
+        params![
+            *id,
+            *expected_version,
+            next.version,
+            next.last_step,
+            next.failures,
+            next.run_since_success,
+            i64::from(next.drift),
+            next.standing.as_str()
+        ]
+    };
+    swaps.iter().map(row).collect()
 }
 
 fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {

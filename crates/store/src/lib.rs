@@ -50,6 +50,7 @@ pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
 pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, OutboxCounts};
 pub use session::StoredSession;
+pub use sqlite::WRITER as SQLITE_WRITER;
 pub use token::{StoredDevice, StoredToken};
 pub use tx::{Store, Tx};
 pub use user::PasswordHashes;

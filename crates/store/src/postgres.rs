@@ -28,7 +28,7 @@ use crate::limits::{
     POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
     POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
 };
-use crate::rows::Ask;
+use crate::rows::{Ask, Last};
 use crate::{Conflict, Outage, PostgresConfig, Row, StoreError, Value};
 
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
@@ -165,6 +165,24 @@ impl Lease {
                 .collect()
         })
         .await
+    }
+
+    /// Runs several statements in one round trip and commits in another; `false`, and rolled back, when one that decides gave too few rows.
+    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
+        let (mut asks, mut due) = (
+            Vec::with_capacity(last.len()),
+            Vec::with_capacity(last.len()),
+        );
+        for Last { ask, decides } in last {
+            due.push(if decides { ask.rows.len() } else { 0 });
+            asks.push(ask);
+        }
+        let given = self.query_together(asks).await?;
+        if given.iter().zip(due).any(|(rows, due)| rows.len() < due) {
+            return Ok(false);
+        }
+        self.commit().await?;
+        Ok(true)
     }
 
     /// Runs `sql` once for each set of parameters, in order and in one round trip, and answers with the number of rows

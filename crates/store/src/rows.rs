@@ -14,6 +14,13 @@ pub(crate) struct Ask {
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
+/// A statement that a transaction ends with.
+pub(crate) struct Last {
+    pub(crate) ask: Ask,
+    /// Whether it must give a row for each of its rows of parameters, or else nothing of the transaction may stay.
+    pub(crate) decides: bool,
+}
+
 /// How a statement takes several rows of parameters.
 #[derive(Clone, Copy)]
 pub(crate) enum Sql {

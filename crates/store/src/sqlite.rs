@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -21,11 +22,14 @@ use crate::limits::{
     SQLITE_BUSY_TIMEOUT, SQLITE_CHECKPOINT_PAGES, SQLITE_READERS, SQLITE_STATEMENTS_MAX,
     SQLITE_THREAD_QUEUE, SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
-use crate::rows::Ask;
+use crate::rows::{Ask, Last};
 use crate::{Conflict, Outage, Row, StoreError, Value};
 
 /// The first version without the corruption bug in the reset of the write-ahead log.
 const VERSION_MIN: i32 = 3_051_003;
+
+/// The name of the thread that writes, by which its processor time is found.
+pub const WRITER: &str = "sqlite-writer";
 
 /// The connections of one database file.
 pub(crate) struct Sqlite {
@@ -179,6 +183,30 @@ impl Lease {
         .await
     }
 
+    /// Runs several statements and commits, in one visit; `false`, and rolled back, when one that decides gave too few rows.
+    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
+        let committed = self
+            .run(move |connection| {
+                for Last { ask, decides } in last {
+                    let (sql, batch) = ask.one_by_one();
+                    if batch.is_empty() {
+                        continue;
+                    }
+                    let given = count_rows(connection, sql, &batch)?;
+                    if decides && given < batch.len() {
+                        return Ok(false);
+                    }
+                }
+                execute(connection, "COMMIT")?;
+                Ok(true)
+            })
+            .await?;
+        if committed && let Some(held) = self.held.take() {
+            held.go_home();
+        }
+        Ok(committed)
+    }
+
     /// Runs `sql` once for each set of parameters and answers with the number of rows each one changed.
     pub(crate) async fn execute_each(
         &mut self,
@@ -256,7 +284,7 @@ async fn start_thread(role: Role, path: PathBuf) -> Result<Thread, StoreError> {
     let (thread, commands) = sync_channel(SQLITE_THREAD_QUEUE);
     let (reply, opened) = oneshot::channel();
     let name = match role {
-        Role::Writer => "sqlite-writer",
+        Role::Writer => WRITER,
         Role::Reader => "sqlite-reader",
     };
     thread::Builder::new()
@@ -313,6 +341,8 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(SQLITE_BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(SQLITE_STATEMENTS_MAX);
+        // What a statement does never depends on what it is asked with; else some are planned anew each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         // Nothing of a query goes to a temporary file.
@@ -358,6 +388,24 @@ fn query(
             rows(&mut statement, &columns)
         })
         .collect()
+}
+
+/// Runs `sql` once for each set of parameters and says how many rows it gave in all.
+fn count_rows(
+    connection: &Connection,
+    sql: &'static str,
+    batch: &[Vec<Value>],
+) -> Result<usize, StoreError> {
+    let mut statement = prepare(connection, sql)?;
+    let mut given = 0;
+    for params in batch {
+        bind(&mut statement, params)?;
+        let mut rows = statement.raw_query();
+        while rows.next().map_err(|e| failed(&e))?.is_some() {
+            given += 1;
+        }
+    }
+    Ok(given)
 }
 
 fn prepare<'c>(

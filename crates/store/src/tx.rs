@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::{EACH_MAX, TRANSACTIONS_WAITING_MAX};
 use crate::postgres::{self, Postgres};
-use crate::rows::{Ask, RowsSql, Sql};
+use crate::rows::{Ask, Last, RowsSql, Sql};
 use crate::sqlite::{self, Sqlite};
 use crate::{DatabaseConfig, Outage, Row, StoreError, Value};
 
@@ -260,6 +260,22 @@ impl Tx {
         match self.lease {
             Lease::Sqlite(lease) => lease.commit().await,
             Lease::Postgres(lease) => lease.commit().await,
+        }
+    }
+
+    /// Runs several statements and commits; on SQLite in one visit to the database. `false` when a statement that decides gave too few
+    /// rows: then nothing was changed.
+    ///
+    /// # Errors
+    /// As [`Tx::query_each`] and [`Tx::commit`].
+    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
+        for Last { ask, .. } in &last {
+            Self::check_batch(&ask.rows)?;
+        }
+        self.start()?;
+        match self.lease {
+            Lease::Sqlite(lease) => lease.finish(last).await,
+            Lease::Postgres(lease) => lease.finish(last).await,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod acting;
 mod call;
+pub mod direct;
 mod docs;
 mod document;
 mod gate;

@@ -1,6 +1,7 @@
 //! The node under measurement: a process of its own with the product's whole stack, whose clock the bench moves through its standard
 //! input; and beside it, on another port of the same process, the handler that does nothing.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use warifu_store::DatabaseConfig;
 use super::bank::{self, middle_of};
 use super::{BenchError, clock_at, database_at, system};
 use crate::config::Limits;
-use crate::serve::{Door, serve};
+use crate::serve::{Door, Site, serve};
 use crate::web::caller::TrustedProxies;
 use crate::web::{self, Shell};
 
@@ -125,6 +126,12 @@ impl Node {
         Ok(kib / 1024.0)
     }
 
+    /// Processor time that the process has used.
+    pub(super) fn used(&self) -> Result<Used, BenchError> {
+        let ended = || BenchError::Node("it ended".to_owned());
+        Used::by(self.child.id().ok_or_else(ended)?)
+    }
+
     /// Ends it by the end of its standard input.
     pub(super) async fn stop(mut self) -> Result<(), BenchError> {
         drop(self.orders);
@@ -137,6 +144,58 @@ impl Node {
             Ok(())
         } else {
             Err(BenchError::Node(format!("it ended with {ended}")))
+        }
+    }
+}
+
+/// Serves a site until the process ends, and gives its address.
+async fn open_door(site: impl Site, door: Door) -> Result<SocketAddr, BenchError> {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(system("cannot listen"))?;
+    let address = listener.local_addr().map_err(system("cannot listen"))?;
+    tokio::spawn(serve(listener, site, door, std::future::pending()));
+    Ok(address)
+}
+
+/// Processor time of a process, in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Used {
+    /// Of all its threads.
+    pub(super) all_us: f64,
+    /// Of the thread that writes to SQLite.
+    pub(super) writer_us: f64,
+}
+
+impl Used {
+    /// What a process has used so far, by the scheduler's account of its threads.
+    pub(super) fn by(process: u32) -> Result<Self, BenchError> {
+        let unread = || system("cannot read the processor time");
+        let mut used = Self::default();
+        for thread in std::fs::read_dir(format!("/proc/{process}/task")).map_err(unread())? {
+            let folder = thread.map_err(unread())?.path();
+            // A thread that ended meanwhile has no files any more.
+            let read = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let ran_ns = read("schedstat")
+                .split_whitespace()
+                .next()
+                .and_then(|ns| ns.parse::<f64>().ok())
+                .unwrap_or_default();
+            used.all_us += ran_ns / 1_000.0;
+            if read("comm").trim_end() == warifu_store::SQLITE_WRITER {
+                used.writer_us += ran_ns / 1_000.0;
+            }
+        }
+        Ok(used)
+    }
+
+    /// What was used since `before`, for each of so many answers.
+    pub(super) fn since(self, before: Self, answers: usize) -> Self {
+        let answers = u32::try_from(answers.max(1)).unwrap_or(u32::MAX);
+        let each = |now: f64, then: f64| (now - then) / f64::from(answers);
+        Self {
+            all_us: each(self.all_us, before.all_us),
+            writer_us: each(self.writer_us, before.writer_us),
         }
     }
 }
@@ -167,20 +226,16 @@ pub async fn serve_node() -> Result<(), BenchError> {
     let metrics = Arc::clone(app.metrics());
     let product = web::public(app, None, shell);
     let empty = web::empty::routes();
-    let mut addresses = Vec::new();
-    for router in [product, empty] {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .map_err(system("cannot listen"))?;
-        addresses.push(listener.local_addr().map_err(system("cannot listen"))?);
-        let door = Door {
-            limits,
-            tls: None,
-            metrics: Arc::clone(&metrics),
-        };
-        tokio::spawn(serve(listener, router, door, std::future::pending()));
-    }
-    println!("{} {}", addresses[0], addresses[1]);
+    let door = Door {
+        limits,
+        tls: None,
+        metrics,
+    };
+    println!(
+        "{} {}",
+        open_door(product, door.clone()).await?,
+        open_door(empty, door).await?
+    );
     let mut orders = BufReader::new(stdin()).lines();
     while let Ok(Some(line)) = orders.next_line().await {
         if let Ok(step) = line.trim().parse() {

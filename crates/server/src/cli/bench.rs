@@ -179,7 +179,7 @@ fn draw(measured: &[Measured], folder: &Path) -> Result<(), BenchError> {
 
 fn table(measured: &[Measured]) -> String {
     let mut lines = vec![format!(
-        "{:>10} {:>9} {:>7} {:>10} {:>10} {:>6} {:>8} {:>8} {:>9} {:>8} {:>8} {:>9}",
+        "{:>10} {:>9} {:>7} {:>10} {:>10} {:>6} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8} {:>9}",
         "database",
         "tokens",
         "clients",
@@ -188,6 +188,7 @@ fn table(measured: &[Measured]) -> String {
         "ratio",
         "p50 ms",
         "p99 ms",
+        "node us",
         "fsync ms",
         "idle MB",
         "peak MB",
@@ -195,7 +196,7 @@ fn table(measured: &[Measured]) -> String {
     )];
     lines.extend(measured.iter().map(|one| {
         format!(
-            "{:>10} {:>9} {:>7} {:>10.0} {:>10.0} {:>6.2} {:>8.2} {:>8.2} {:>9.2} {:>8.1} {:>8.1} {:>9.0}",
+            "{:>10} {:>9} {:>7} {:>10.0} {:>10.0} {:>6.2} {:>8.2} {:>8.2} {:>8.1} {:>9.2} {:>8.1} {:>8.1} {:>9.0}",
             one.database,
             one.tokens,
             one.clients,
@@ -204,6 +205,7 @@ fn table(measured: &[Measured]) -> String {
             one.ratio,
             one.p50_ms,
             one.p99_ms,
+            one.node_us,
             one.fsync_ms,
             one.idle_mb,
             one.peak_mb,

@@ -9,9 +9,10 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use data_encoding::HEXLOWER;
+use rand_core::Rng as _;
 use warifu_core::audit::Origin;
 
-use crate::clock::random_bytes;
+use crate::clock::naming_rng;
 use crate::networks::Networks;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -35,6 +36,12 @@ impl TrustedProxies {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The visitor's address of a request with these extensions and headers; `None` when it came over no connection.
+    pub(super) fn address(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+        peer.map(|ConnectInfo(peer)| self.visitor(peer.ip(), headers))
     }
 
     /// The visitor's address of a request that came from `peer` with these headers.
@@ -80,7 +87,9 @@ pub struct RequestId(String);
 
 impl RequestId {
     pub(crate) fn new() -> Self {
-        Self(HEXLOWER.encode(&random_bytes::<8>()))
+        let mut name = [0; 8];
+        naming_rng().fill_bytes(&mut name);
+        Self(HEXLOWER.encode(&name))
     }
 
     /// 16 hexadecimal digits.
@@ -113,9 +122,8 @@ impl Caller {
         headers: &HeaderMap,
         proxies: &TrustedProxies,
     ) -> Self {
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         Self {
-            address: peer.map(|ConnectInfo(peer)| proxies.visitor(peer.ip(), headers)),
+            address: proxies.address(extensions, headers),
             request_id: RequestId::new(),
         }
     }

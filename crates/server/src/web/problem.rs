@@ -3,6 +3,7 @@
 
 use askama::Template;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse as _, Response};
 use warifu_core::user::Language;
 
@@ -21,6 +22,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Of a program, which sent these headers.
+    pub(super) fn by_program(headers: &HeaderMap) -> Self {
+        Self {
+            program: Some(text_for(headers, Language::En)),
+        }
+    }
+
     pub(super) fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let by_program = OF_PROGRAMS.iter().any(|start| path.starts_with(start));

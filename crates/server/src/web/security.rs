@@ -55,6 +55,25 @@ pub(super) struct SecurityHeaders {
     pub(super) https: bool,
 }
 
+impl SecurityHeaders {
+    /// The headers of an answer that brings none along.
+    pub(super) fn always(self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(2 * ALWAYS.len());
+        add(&mut headers, self);
+        headers
+    }
+}
+
+/// Adds headers that were made before ([`SecurityHeaders::always`]); those that an answer brings along stay.
+pub(super) fn add_to(headers: &mut HeaderMap, always: &HeaderMap) {
+    let own = std::mem::replace(headers, always.clone());
+    for (name, value) in own {
+        if let Some(name) = name {
+            headers.insert(name, value);
+        }
+    }
+}
+
 /// The middleware. A `Cache-Control` or `Permissions-Policy` that an answer brings along stays; all others are not stored
 /// anywhere, and may use nothing of the device.
 pub(super) async fn security_headers(

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -14,7 +13,8 @@ use warifu_server::app::App;
 use warifu_server::app::api_clients::{ApiKey, ClientPlan};
 use warifu_server::config::Limits;
 use warifu_server::web::caller::TrustedProxies;
-use warifu_server::web::{Shell, protected, router};
+use warifu_server::web::front::Front;
+use warifu_server::web::{Shell, public};
 use warifu_store::testing::TestDatabase;
 
 use crate::bank::{Bank, SERVICE};
@@ -23,7 +23,7 @@ use crate::bank::{Bank, SERVICE};
 pub(crate) struct Api {
     pub(crate) bank: Bank,
     pub(crate) key: String,
-    node: Router,
+    node: Front,
 }
 
 /// An answer, read to its end.
@@ -67,14 +67,14 @@ impl Reply {
 }
 
 /// The router of one node.
-pub(crate) fn node(app: &Arc<App>) -> Router {
+pub(crate) fn node(app: &Arc<App>) -> Front {
     let shell = Shell {
         limits: Limits::default(),
         trusted_proxies: TrustedProxies::default(),
         https: true,
         metrics: Arc::default(),
     };
-    protected(router(Arc::clone(app), None), shell)
+    public(Arc::clone(app), None, shell)
 }
 
 /// The path of something of a user of the bank.
@@ -135,7 +135,7 @@ impl<'a> Ask<'a> {
 }
 
 /// Sends a request to a node.
-pub(crate) async fn ask(node: &Router, asked: Ask<'_>) -> Reply {
+pub(crate) async fn ask(node: &Front, asked: Ask<'_>) -> Reply {
     let mut request = Request::builder()
         .method(asked.method)
         .uri(format!("/api/v1{}", asked.path));

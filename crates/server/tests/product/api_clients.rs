@@ -6,6 +6,7 @@ use serde_json::json;
 use warifu_core::time::{DAY_MS, MINUTE_MS};
 use warifu_server::app::api_clients::{ApiKey, ClientError, ClientPlan};
 use warifu_server::networks::Networks;
+use warifu_server::web::front::Front;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
@@ -26,7 +27,7 @@ on_both_databases! {
 }
 
 /// Both ways in: the one that asks the database, and the one that remembers.
-async fn both_ways(node: &axum::Router, key: &str) -> [Reply; 2] {
+async fn both_ways(node: &Front, key: &str) -> [Reply; 2] {
     let path = of("nobody", "verify");
     let body = json!({ "code": "123456" });
     [
@@ -36,7 +37,7 @@ async fn both_ways(node: &axum::Router, key: &str) -> [Reply; 2] {
 }
 
 /// 401 on both ways.
-async fn refused(node: &axum::Router, key: &str) {
+async fn refused(node: &Front, key: &str) {
     for reply in both_ways(node, key).await {
         assert_eq!(reply.refusal(), (401, "api_key_refused"));
         assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"warifu\"");
@@ -44,7 +45,7 @@ async fn refused(node: &axum::Router, key: &str) {
 }
 
 /// Answered on both ways: there is no such user, which only those are told who may ask.
-async fn good(node: &axum::Router, key: &str) {
+async fn good(node: &Front, key: &str) {
     let replies = both_ways(node, key).await;
     assert_eq!(replies.map(|reply| reply.status.as_u16()), [200, 404]);
 }
@@ -165,7 +166,7 @@ async fn a_key_that_is_withdrawn_is_refused_at_once_on_every_node(database: Test
 }
 
 /// The remembered way is exact where it counts: in the transaction of a code that would be right.
-async fn refused_for_writes(api: &Api, node: &axum::Router) {
+async fn refused_for_writes(api: &Api, node: &Front) {
     let path = of("hanako", "verify");
     let body = json!({ "code": "123456" });
     let before = api.bank.events().await;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use axum::Router;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -29,7 +30,8 @@ fn root() -> PathBuf {
 async fn serve(api: &Api) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = node(&api.bank.app).into_make_service_with_connect_info::<SocketAddr>();
+    let site = Router::new().fallback_service(node(&api.bank.app));
+    let service = site.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     format!("http://{address}/api/v1")
 }

@@ -7,6 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use warifu_core::relying::Scope;
 use warifu_server::app::api_clients::ClientPlan;
+use warifu_server::web::front::Front;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
@@ -59,7 +60,7 @@ impl Operation {
             .replace("{issuance_id}", &"0".repeat(26))
     }
 
-    async fn call(&self, node: &axum::Router, path: &str, key: &str) -> Reply {
+    async fn call(&self, node: &Front, path: &str, key: &str) -> Reply {
         let body = match () {
             () if !self.has_body => Value::Null,
             () if self.path.ends_with("/verify") => json!({ "code": "123456" }),

@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 use warifu_core::service::Policy;
 use warifu_core::time::{DAY_MS, MINUTE_MS};
 use warifu_core::token::{RevokedBy, TokenState};
+use warifu_server::app::api_clients::ClientPlan;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
-use crate::api::{Api, Ask, ask, node, of};
+use crate::api::{Api, Ask, Reply, ask, client, node, of, plan};
 use crate::bank::Bank;
 
 on_both_databases! {
     every_verdict_tells_what_the_bank_needs_to_know,
+    the_short_way_answers_as_the_long_one,
     r28_what_is_no_code_is_neither_judged_nor_counted,
     r21_a_repeated_request_gets_the_same_answer_and_the_code_is_used_once,
     r21_two_requests_at_once_under_one_key_are_judged_once,
@@ -84,6 +86,71 @@ async fn every_verdict_tells_what_the_bank_needs_to_know(database: TestDatabase)
         .filter(|(notice, _)| notice == "suspended")
         .collect();
     assert!(!told.is_empty());
+}
+
+/// A plain verification goes past the router; a query, which means nothing here, sends it the ordinary way.
+async fn the_short_way_answers_as_the_long_one(database: TestDatabase) {
+    let api = Api::open(database).await;
+    let phone = api.bank.phone("hanako").await;
+    let now = api.bank.app.now();
+    let limited = ClientPlan {
+        requests_per_s: 5,
+        ..plan("limited", "verify")
+    };
+    let reading = plan("reading", "read");
+    let keys = [
+        api.key.clone(),
+        client(&api.bank.app, &limited).await,
+        client(&api.bank.app, &reading).await,
+    ];
+    let codes = [phone.code(now), phone.wrong_code(now), "12345".to_owned()];
+    // The first code is used up before, so that it is the same to both; the first request makes the node remember its key.
+    api.verify("hanako", &codes[0]).await;
+    for key in &keys {
+        for code in &codes {
+            for login in ["hanako", "nobody", "ICHIRO"] {
+                let path = of(login, "verify");
+                let long = format!("{path}?long");
+                let body = json!({ "code": code });
+                let ask = |path| {
+                    let named = Ask::post(path, &body).with("idempotency-key", "one");
+                    [Ask::post(path, &body).key(key), named.key(key)]
+                };
+                for (short, long) in ask(&path).into_iter().zip(ask(&long)) {
+                    // A second later, so that both find the same of the limit.
+                    api.bank.clock.advance(1_000);
+                    let short = api.ask(short.with("accept-language", "ja")).await;
+                    api.bank.clock.advance(1_000);
+                    let long = api.ask(long.with("accept-language", "ja")).await;
+                    assert_eq!(alike(&short), alike(&long));
+                }
+            }
+        }
+    }
+}
+
+/// An answer without what is another one's each time.
+fn alike(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
+    let mut headers: Vec<_> = reply
+        .headers
+        .iter()
+        .filter(|(name, _)| !["x-request-id", "content-length"].contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    headers.sort();
+    let mut json = reply.json.clone();
+    for changing in [
+        "instance",
+        "request_id",
+        "detail",
+        "tries_left",
+        "token_age_s",
+    ] {
+        if let Some(member) = json.get_mut(changing) {
+            *member = Value::Null;
+        }
+    }
+    (reply.status.as_u16(), headers, json)
 }
 
 async fn r28_what_is_no_code_is_neither_judged_nor_counted(database: TestDatabase) {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -16,7 +15,8 @@ use warifu_core::session::Stage;
 use warifu_core::throttle::FREE_PER_ADDRESS;
 use warifu_server::config::Limits;
 use warifu_server::web::caller::TrustedProxies;
-use warifu_server::web::{Shell, protected, router};
+use warifu_server::web::front::Front;
+use warifu_server::web::{Shell, public};
 use warifu_store::testing::TestDatabase;
 
 use crate::bank::{Bank, CONFIRMATION, PASSWORD, SERVICE};
@@ -56,7 +56,7 @@ const FORMS: [&str; 7] = [
 
 struct Site {
     bank: Bank,
-    router: Router,
+    router: Front,
 }
 
 /// An answer, read to its end.
@@ -107,7 +107,7 @@ impl Site {
             https: true,
             metrics: Arc::clone(bank.app.metrics()),
         };
-        let router = protected(router(Arc::clone(&bank.app), None), shell);
+        let router = public(Arc::clone(&bank.app), None, shell);
         Self { bank, router }
     }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -15,6 +14,7 @@ use warifu_server::api::device::{RENEW, STATUS};
 use warifu_server::app::App;
 use warifu_server::app::manage::Task;
 use warifu_server::clock::Clock;
+use warifu_server::web::front::Front;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
@@ -63,7 +63,7 @@ impl Told {
 }
 
 /// Sends what an app would send, with these headers.
-async fn send_with(node: &Router, path: &str, headers: &[(&str, &str)], body: &str) -> Told {
+async fn send_with(node: &Front, path: &str, headers: &[(&str, &str)], body: &str) -> Told {
     let mut request = Request::post(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -114,7 +114,7 @@ async fn a_demo_of_before_the_api_gets_a_key_that_opens_it() {
     assert_eq!(demo.site().api.key, key);
     let key = ApiKey::received(key).unwrap();
     let caller = demo.app().api_caller(&key, None).await.unwrap();
-    assert_eq!(caller.service_id.unwrap().as_str(), "demo-bank");
+    assert_eq!(caller.service_id.as_ref().unwrap().as_str(), "demo-bank");
     assert_eq!(caller.scopes, Scopes::all());
 }
 

@@ -6,10 +6,13 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId, UserId};
 use warifu_core::token::{RevokedBy, TokenState};
+use warifu_core::user::Actor;
 use warifu_core::verification::Counter;
 
+use super::records::event;
+use super::relying::store_client;
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
-use crate::{HotCounter, Store, Wanted, on_both_databases};
+use crate::{HotCounter, NewAnswer, Store, StoredAnswer, Wanted, on_both_databases};
 
 on_both_databases! { store:
     r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out,
@@ -17,6 +20,7 @@ on_both_databases! { store:
     a_bearer_comes_with_the_live_token_and_strangers_are_left_out,
     a_disabled_user_is_seen_with_the_counter,
     a_batch_of_any_size_is_taken,
+    a_batch_is_written_with_its_events_or_not_at_all,
     r23_a_fence_only_rises,
 }
 
@@ -173,6 +177,66 @@ async fn a_batch_of_any_size_is_taken(store: Store) {
         let found = tx.ground(&wanted).await.unwrap();
         assert_eq!(found.counters.len(), size.min(TOKENS));
     }
+}
+
+/// What was recorded and kept, in numbers.
+async fn written(store: &Store) -> (u64, u64) {
+    let mut tx = store.read().await.unwrap();
+    let answers = "SELECT COUNT(idempotency_key) AS kept FROM api_answer";
+    let row = tx.query_one(answers, crate::params![]).await.unwrap();
+    let kept = row.unwrap().number("kept").unwrap();
+    (tx.count_events().await.unwrap(), kept)
+}
+
+async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
+    let tokens = store_tokens(&store).await;
+    let client = store_client(&store, "bank").await.id;
+    let before = read(&store, &tokens).await;
+    let swaps = |steps: i64, of: &[HotCounter]| -> Vec<(TokenId, i64, Counter)> {
+        let counters = tokens.iter().zip(of);
+        counters
+            .map(|((token, _), hot)| {
+                (
+                    token.clone(),
+                    hot.counter.version,
+                    next(&hot.counter, steps),
+                )
+            })
+            .collect()
+    };
+    let answers = |key: &str| {
+        vec![NewAnswer {
+            client_id: client.clone(),
+            key: key.to_owned(),
+            answer: StoredAnswer {
+                request_hash: [1; 32],
+                answer: "{}".to_owned(),
+            },
+        }]
+    };
+    let settle = async |swaps: &[(TokenId, i64, Counter)], number: u8, answers: &[NewAnswer]| {
+        let swaps: Vec<_> = swaps
+            .iter()
+            .map(|(id, version, next)| (id, *version, *next))
+            .collect();
+        let events = [event(&number.to_string(), NOW, Actor::System)];
+        let tx = store.begin().await.unwrap();
+        tx.settle(&swaps, &events, answers, NOW).await.unwrap()
+    };
+    assert!(settle(&swaps(1, &before), 1, &answers("one")).await);
+    assert_eq!(written(&store).await, (1, 1));
+    // Another node was faster with one counter.
+    let mut late = swaps(2, &read(&store, &tokens).await);
+    late[7].1 -= 1;
+    assert!(!settle(&late, 2, &answers("two")).await);
+    // Or with one answer.
+    let current = read(&store, &tokens).await;
+    assert!(!settle(&swaps(2, &current), 3, &answers("one")).await);
+    assert_eq!(written(&store).await, (1, 1));
+    assert_eq!(read(&store, &tokens).await, current);
+    assert!(settle(&swaps(2, &current), 4, &[]).await);
+    assert_eq!(written(&store).await, (2, 1));
+    assert!(settle(&[], 5, &[]).await);
 }
 
 async fn r23_a_fence_only_rises(store: Store) {

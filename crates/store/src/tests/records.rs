@@ -19,7 +19,7 @@ on_both_databases! { store:
     a_data_key_grants_no_more_seals_than_it_may,
 }
 
-fn event(id: &str, at: UnixMillis, actor: Actor) -> Event {
+pub(super) fn event(id: &str, at: UnixMillis, actor: Actor) -> Event {
     Event {
         id: AuditId::from_stored(id),
         at,

@@ -41,7 +41,7 @@ fn key(client: &Client, id: &str) -> StoredKey {
     }
 }
 
-async fn store_client(store: &Store, name: &str) -> Client {
+pub(super) async fn store_client(store: &Store, name: &str) -> Client {
     let client = client(name);
     let mut tx = store.begin().await.unwrap();
     tx.insert_api_client(&client).await.unwrap();

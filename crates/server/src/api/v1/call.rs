@@ -27,7 +27,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Who calls, and from where.
 pub(super) struct Call {
     pub(super) app: Arc<App>,
-    pub(super) caller: ApiCaller,
+    pub(super) caller: Arc<ApiCaller>,
     pub(super) origin: Origin,
 }
 
@@ -51,11 +51,14 @@ impl FromRequestParts<Arc<App>> for Call {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         // The gate is before every endpoint; without it nothing is done.
         let refused = || Problem::of(&Refusal::ApiKeyRefused.into(), app.now());
-        let caller = parts.extensions.get::<ApiCaller>().ok_or_else(refused)?;
+        let caller = parts
+            .extensions
+            .get::<Arc<ApiCaller>>()
+            .ok_or_else(refused)?;
         let origin = parts.extensions.get::<Caller>().map(Caller::origin);
         Ok(Self {
             app: Arc::clone(app),
-            caller: caller.clone(),
+            caller: Arc::clone(caller),
             origin: origin.unwrap_or_default(),
         })
     }
@@ -106,10 +109,7 @@ fn not_found() -> Problem {
 
 /// A service id as it is written, in one spelling only.
 fn service_id(text: &str) -> Result<ServiceId, Problem> {
-    ServiceId::parse(text)
-        .ok()
-        .filter(|id| id.as_str() == text)
-        .ok_or_else(not_found)
+    ServiceId::exact(text).map_err(|_| not_found())
 }
 
 /// `/services/{service_id}…`
@@ -243,7 +243,7 @@ impl<T: DeserializeOwned> FromBody for T {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let sent = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -283,7 +283,7 @@ impl<T: FromBody> FromRequest<Arc<App>> for Write<T> {
 }
 
 /// The name that the caller gave to the write.
-fn name_of(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+pub(super) fn name_of(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (given.next(), given.next()) {
         (None, _) => Ok(None),

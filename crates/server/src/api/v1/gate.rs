@@ -78,7 +78,7 @@ async fn pass(app: &App, memory: Memory, mut request: Request, next: Next) -> Re
 }
 
 /// The key of `Authorization: Bearer KEY` (RFC 6750 §2.1).
-fn bearer(headers: &HeaderMap) -> Option<ApiKey> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<ApiKey> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     scheme
@@ -87,7 +87,7 @@ fn bearer(headers: &HeaderMap) -> Option<ApiKey> {
         .flatten()
 }
 
-fn tell_limit(headers: &mut HeaderMap, Counted { per_s, allowance }: Counted) {
+pub(super) fn tell_limit(headers: &mut HeaderMap, Counted { per_s, allowance }: Counted) {
     let policy = format!("\"default\";q={per_s};w=1");
     let left = format!(
         "\"default\";r={};t={}",

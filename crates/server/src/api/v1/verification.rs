@@ -16,7 +16,7 @@ use crate::app::verification::{ApiVerification, AskedCodes, Verification};
 pub(super) struct VerifyRequest {
     /// The code as the user typed it: exactly so many ASCII digits as the user's token shows.
     #[schema(value_type = String, pattern = "^[0-9]{6,8}$", example = "123456")]
-    code: Zeroizing<String>,
+    pub(super) code: Zeroizing<String>,
 }
 
 /// Judge a code

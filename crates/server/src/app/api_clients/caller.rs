@@ -43,7 +43,7 @@ pub struct ApiCaller {
     /// When the key ends; `None` for never.
     pub expires_at: Option<UnixMillis>,
     key_hash: [u8; 32],
-    networks: Arc<Networks>,
+    networks: Networks,
     limit: Option<RateLimit>,
 }
 
@@ -121,7 +121,7 @@ pub(in crate::app) struct SeenKeys {
 }
 
 struct Seen {
-    caller: ApiCaller,
+    caller: Arc<ApiCaller>,
     /// When it was last used, Unix milliseconds.
     used_at: AtomicI64,
     /// The use that was written down last.
@@ -129,7 +129,7 @@ struct Seen {
 }
 
 impl SeenKeys {
-    fn remember(&self, caller: &ApiCaller, written_at: Option<UnixMillis>, now: UnixMillis) {
+    fn remember(&self, caller: &Arc<ApiCaller>, written_at: Option<UnixMillis>, now: UnixMillis) {
         let mut remembered = self
             .remembered
             .write()
@@ -146,7 +146,7 @@ impl SeenKeys {
             oldest.map(|key_id| remembered.remove(&key_id));
         }
         let seen = Seen {
-            caller: caller.clone(),
+            caller: Arc::clone(caller),
             used_at: AtomicI64::new(now.0),
             written_at: AtomicI64::new(written_at),
         };
@@ -215,7 +215,7 @@ impl App {
         &self,
         key: &ApiKey,
         address: Option<IpAddr>,
-    ) -> Result<ApiCaller, Failure> {
+    ) -> Result<Arc<ApiCaller>, Failure> {
         self.caller_of(key.id(), |hash| key.fits(hash), address)
             .await
     }
@@ -229,19 +229,37 @@ impl App {
         &self,
         key: &ApiKey,
         address: Option<IpAddr>,
-    ) -> Result<ApiCaller, Failure> {
-        let now = self.now();
-        match self.seen_keys.find(key.id()) {
-            Some(seen) if key.fits(&seen.caller.key_hash) => {
-                if !key_is_good(seen.caller.expires_at, now) {
-                    return Err(Refusal::ApiKeyRefused.into());
-                }
-                allows(&seen.caller.networks, address)?;
-                seen.used_at.fetch_max(now.0, Ordering::Relaxed);
-                Ok(seen.caller.clone())
-            }
-            _ => self.api_caller(key, address).await,
+    ) -> Result<Arc<ApiCaller>, Failure> {
+        match self.remembered_api_caller(key, address) {
+            Some(caller) => Ok(caller?),
+            // Seldom, and not to be carried along by every other request.
+            None => Box::pin(self.api_caller(key, address)).await,
         }
+    }
+
+    /// The client of a key, as this node remembers it, under the same condition; `None` when it does not.
+    #[must_use]
+    pub fn remembered_api_caller(
+        &self,
+        key: &ApiKey,
+        address: Option<IpAddr>,
+    ) -> Option<Result<Arc<ApiCaller>, Refusal>> {
+        let now = self.now();
+        let seen = self.seen_keys.find(key.id())?;
+        if !key.fits(&seen.caller.key_hash) {
+            return None;
+        }
+        if !key_is_good(seen.caller.expires_at, now) {
+            return Some(Err(Refusal::ApiKeyRefused));
+        }
+        if let Err(refusal) = allows(&seen.caller.networks, address) {
+            return Some(Err(refusal));
+        }
+        // Most requests of a busy key come within the same millisecond as another: only the first writes.
+        if seen.used_at.load(Ordering::Relaxed) < now.0 {
+            seen.used_at.fetch_max(now.0, Ordering::Relaxed);
+        }
+        Some(Ok(Arc::clone(&seen.caller)))
     }
 
     /// Forgets what this node remembers of a caller that does not stand any more, and reads it again.
@@ -252,7 +270,7 @@ impl App {
         &self,
         caller: &ApiCaller,
         address: Option<IpAddr>,
-    ) -> Result<ApiCaller, Failure> {
+    ) -> Result<Arc<ApiCaller>, Failure> {
         self.seen_keys.forget(&caller.key_id);
         self.caller_of(&caller.key_id, |hash| *hash == caller.key_hash, address)
             .await
@@ -263,7 +281,7 @@ impl App {
         key_id: &str,
         fits: impl Fn(&[u8; 32]) -> bool,
         address: Option<IpAddr>,
-    ) -> Result<ApiCaller, Failure> {
+    ) -> Result<Arc<ApiCaller>, Failure> {
         let now = self.now();
         let found = self.store.read().await?.api_key(key_id).await?;
         let good = |(key, client): &(StoredKey, Client)| {
@@ -275,7 +293,7 @@ impl App {
         let networks = Networks::parse(&networks)
             .map_err(|_| Failure::fault("the stored networks of a client cannot be read"))?;
         allows(&networks, address)?;
-        let caller = ApiCaller {
+        let caller = Arc::new(ApiCaller {
             limit: self.seen_keys.limit(&client),
             client_id: client.id,
             key_id: key.id,
@@ -285,8 +303,8 @@ impl App {
             version: client.version,
             expires_at: key.expires_at,
             key_hash: key.hash,
-            networks: Arc::new(networks),
-        };
+            networks,
+        });
         self.seen_keys.remember(&caller, key.used_at, now);
         Ok(caller)
     }

@@ -16,7 +16,7 @@ use warifu_store::{Ground, Store};
 
 use super::Word;
 use super::bearer::{Bearer, Found, Opened};
-use super::ground;
+use super::ground::{self, Record};
 use super::queue::{Answer, Channel, Codes, Job};
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
@@ -57,6 +57,15 @@ impl Draft {
     fn refused(failure: impl Into<Failure>) -> Self {
         Self::Done(Box::new(Err(failure.into())))
     }
+}
+
+/// In how many steps a batch is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    /// In one with the commit, if nothing but events and answers follows; all of it or nothing.
+    One,
+    /// Counters first, then what follows for those that were written.
+    Several,
 }
 
 /// A counter as it was read, and after the codes of this batch.
@@ -107,11 +116,37 @@ impl Verifier {
 
     /// Gives each job's fate, in their order.
     async fn settle(&self, jobs: &[Job], now: UnixMillis) -> Result<Vec<Draft>, Failure> {
+        if let Some(drafts) = self.attempt(jobs, now, Steps::One).await? {
+            return Ok(drafts);
+        }
+        // Another node came before us at one of them: that one is found out, and does not hold up the others.
+        let drafts = self.attempt(jobs, now, Steps::Several).await?;
+        // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
+        Ok(drafts.unwrap_or_else(|| jobs.iter().map(|_| Draft::Again { lost: true }).collect()))
+    }
+
+    /// Judges, writes and commits; `None` when nothing was written because another node was faster.
+    async fn attempt(
+        &self,
+        jobs: &[Job],
+        now: UnixMillis,
+        steps: Steps,
+    ) -> Result<Option<Vec<Draft>>, Failure> {
         let found = self.find(jobs, now).await?;
         // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seeds.
         let mut tx = self.store.begin().await?;
         let ground = ground::read(&mut tx, jobs, &found).await?;
         let (mut drafts, folds) = self.fold(jobs, found, &ground, now);
+        if steps == Steps::One && ground::nothing_else_follows(&ground, jobs, &drafts) {
+            let record = ground::record(&ground, jobs, &mut drafts, now)?;
+            let swaps = ground::swaps(&folds);
+            let written = tx.settle(&swaps, &record.events, &record.answers, now);
+            if !written.await? {
+                return Ok(None);
+            }
+            self.tell(&record, 0);
+            return Ok(Some(drafts));
+        }
         let lost = ground::swap(&mut tx, &folds).await?;
         for draft in &mut drafts {
             if let Draft::Judged(bearer, _) = draft
@@ -120,23 +155,27 @@ impl Verifier {
                 *draft = Draft::Again { lost: true };
             }
         }
-        let Some((outcomes, told)) =
-            ground::write(&ground, &mut tx, jobs, &mut drafts, now).await?
-        else {
-            // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
-            return Ok(jobs.iter().map(|_| Draft::Again { lost: true }).collect());
+        let written = ground::write(&ground, &mut tx, jobs, &mut drafts, now).await?;
+        let Some((record, told)) = written else {
+            return Ok(None);
         };
         tx.commit().await?;
-        if outcomes.contains(&Verdict::SuspendedNow.as_str()) {
+        self.tell(&record, told);
+        Ok(Some(drafts))
+    }
+
+    /// Tells those who wait for it what was committed.
+    fn tell(&self, record: &Record, told: usize) {
+        let mut outcomes = record.events.iter().map(|event| event.outcome);
+        if outcomes.any(|outcome| outcome == Verdict::SuspendedNow.as_str()) {
             self.mail_waits.notify_one();
         }
         if told > 0 {
             self.webhook_waits.notify_one();
         }
-        for outcome in outcomes {
-            self.metrics.verified(outcome);
+        for event in &record.events {
+            self.metrics.verified(event.outcome);
         }
-        Ok(drafts)
     }
 
     /// Lets the core judge the codes in the order they came, the same token's one after the other.

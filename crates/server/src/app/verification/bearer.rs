@@ -76,18 +76,20 @@ impl Verifier {
         jobs: &[Job],
         now: UnixMillis,
     ) -> Result<Vec<Result<Found, Failure>>, Failure> {
-        let mut known: HashMap<&Login, Arc<Bearer>> = HashMap::new();
+        let mut known = Vec::with_capacity(jobs.len());
         let mut unknown = HashSet::new();
         {
             let mut opened = self.opened.cache();
             for login in jobs.iter().map(|job| &job.question.login) {
-                match opened.get(login) {
-                    // Another node may have renewed it: who is remembered as over is looked at again.
-                    Some(bearer) if !is_over(bearer.expires_at, now) => {
-                        drop(known.insert(login, Arc::clone(bearer)));
-                    }
-                    _ => drop(unknown.insert(login)),
+                // Another node may have renewed it: who is remembered as over is looked at again.
+                let bearer = opened
+                    .get(login)
+                    .filter(|bearer| !is_over(bearer.expires_at, now))
+                    .map(Arc::clone);
+                if bearer.is_none() {
+                    unknown.insert(login);
                 }
+                known.push(bearer);
             }
         }
         let mut fresh: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
@@ -105,8 +107,9 @@ impl Verifier {
         }
         Ok(jobs
             .iter()
-            .map(|job| match known.get(&job.question.login) {
-                Some(bearer) => Ok(Found::Bearer(Arc::clone(bearer))),
+            .zip(known)
+            .map(|(job, bearer)| match bearer {
+                Some(bearer) => Ok(Found::Bearer(bearer)),
                 None => match fresh.get(&job.question.login) {
                     Some(Ok(found)) => Ok(found.clone()),
                     Some(Err(failure)) => Err(failure.clone()),

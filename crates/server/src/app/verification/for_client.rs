@@ -1,5 +1,7 @@
 //! A code judged for a relying system (J10).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warifu_core::audit::Origin;
@@ -47,7 +49,7 @@ pub struct ApiVerification<'a> {
     /// The code, exactly as it is to be judged; or two consecutive ones.
     pub codes: AskedCodes<'a>,
     /// Who asks.
-    pub caller: &'a ApiCaller,
+    pub caller: &'a Arc<ApiCaller>,
     /// The name of the request, if it has one.
     pub idempotency: Option<&'a Idempotency>,
     /// Where the request came from.
@@ -196,12 +198,18 @@ impl App {
         if let Some(verification) = self.ask_for_client(&asked, caller).await? {
             return Ok(verification);
         }
-        // The key is read anew, and the question asked once more.
+        // Seldom, and not to be carried along by every other verification.
+        Box::pin(self.ask_once_more(&asked)).await
+    }
+
+    /// The key is read anew, and the question asked once more.
+    async fn ask_once_more(&self, asked: &ApiVerification<'_>) -> Result<Verification, Failure> {
+        let caller = asked.caller;
         let address = asked.origin.address.as_deref();
         let address = address.and_then(|text| text.parse().ok());
         let caller = self.renewed_api_caller(caller, address).await?;
         caller.may(Scope::Verify)?;
-        let answer = self.ask_for_client(&asked, &caller).await?;
+        let answer = self.ask_for_client(asked, &caller).await?;
         answer.ok_or(Refusal::ApiKeyRefused.into())
     }
 
@@ -209,7 +217,7 @@ impl App {
     async fn ask_for_client(
         &self,
         asked: &ApiVerification<'_>,
-        caller: &ApiCaller,
+        caller: &Arc<ApiCaller>,
     ) -> Result<Option<Verification>, Failure> {
         let question = Question {
             login: Login {
@@ -218,7 +226,7 @@ impl App {
             },
             proof: asked.codes.proof(),
             channel: Channel::Client {
-                caller: Box::new(caller.clone()),
+                caller: Arc::clone(caller),
                 idempotency: asked.idempotency.cloned(),
             },
             origin: asked.origin.clone(),

@@ -11,8 +11,8 @@ use warifu_core::suspension::{Releasers, releasers};
 use warifu_core::time::UnixMillis;
 use warifu_core::token::TokenState;
 use warifu_core::user::{Actor, User};
-use warifu_core::verification::Verdict;
-use warifu_store::{Ground, Tx, Wanted};
+use warifu_core::verification::{Counter, Verdict};
+use warifu_store::{Ground, NewAnswer, Tx, Wanted};
 
 use super::batch::{Draft, Fold};
 use super::bearer::Found;
@@ -23,7 +23,7 @@ use crate::app::idempotency::new_answer;
 use crate::app::notices::{Facts, enqueue_to_all};
 use crate::app::session::{Session, step_up};
 use crate::app::webhooks::enqueue_events;
-use crate::clock::system_rng;
+use crate::clock::naming_rng;
 
 /// Reads what the jobs are judged by.
 pub(super) async fn read(
@@ -31,36 +31,132 @@ pub(super) async fn read(
     jobs: &[Job],
     found: &[Result<Found, Failure>],
 ) -> Result<Ground, Failure> {
-    let mut services = HashSet::new();
-    let mut key_ids = HashSet::new();
+    // Almost always one of each.
+    let (mut services, mut key_ids) = (Vec::new(), Vec::new());
     let mut answers = HashSet::new();
     for question in jobs.iter().map(|job| &job.question) {
-        services.insert(&question.login.service_id);
+        add(&mut services, &question.login.service_id);
         if let Channel::Client {
             caller,
             idempotency,
         } = &question.channel
         {
-            key_ids.insert(caller.key_id.as_str());
+            add(&mut key_ids, caller.key_id.as_str());
             if let Some(asked) = idempotency {
                 answers.insert((&caller.client_id, asked.key.as_str()));
             }
         }
     }
-    let tokens: HashSet<_> = found
-        .iter()
-        .filter_map(|found| match found {
-            Ok(Found::Bearer(bearer)) => Some((&bearer.token_id, &bearer.user_id)),
-            _ => None,
-        })
-        .collect();
+    // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
+    let tokens = found.iter().filter_map(|found| match found {
+        Ok(Found::Bearer(bearer)) => Some((&bearer.token_id, &bearer.user_id)),
+        _ => None,
+    });
     let wanted = Wanted {
-        services: services.into_iter().collect(),
-        tokens: tokens.into_iter().collect(),
-        key_ids: key_ids.into_iter().collect(),
+        services,
+        tokens: tokens.collect(),
+        key_ids,
         answers: answers.into_iter().collect(),
     };
     Ok(tx.ground(&wanted).await?)
+}
+
+fn add<T: PartialEq>(several: &mut Vec<T>, one: T) {
+    if !several.contains(&one) {
+        several.push(one);
+    }
+}
+
+/// What is recorded of a batch, and the answers that are kept.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) events: Vec<Event>,
+    pub(super) answers: Vec<NewAnswer>,
+}
+
+/// What came of one code.
+struct Told {
+    verdict: Option<Verdict>,
+    releasers: Option<Releasers>,
+    verification: Verification,
+}
+
+/// Whether events and answers are all that follows from these drafts, so that they can be written and committed in one step.
+pub(super) fn nothing_else_follows(ground: &Ground, jobs: &[Job], drafts: &[Draft]) -> bool {
+    let alone = |(job, draft): (&Job, &Draft)| match draft {
+        Draft::Done(_) | Draft::Again { .. } => true,
+        Draft::Judged(_, verdict) => job.question.channel.is_client() && !has_sequel(*verdict),
+        Draft::Unjudged { .. } => job.question.channel.is_client(),
+    };
+    jobs.iter().zip(drafts).all(alone) && !ground.rules.values().any(|rules| rules.has_webhooks)
+}
+
+/// Turns drafts from which nothing else follows into answers, and gives what is to be written.
+pub(super) fn record(
+    ground: &Ground,
+    jobs: &[Job],
+    drafts: &mut [Draft],
+    now: UnixMillis,
+) -> Result<Record, Failure> {
+    let mut record = Record::default();
+    for (job, draft) in jobs.iter().zip(drafts) {
+        if let Some(told) = tell(ground, job, draft, now, &mut record.events) {
+            let answer = record.answer(job, told)?;
+            *draft = Draft::Done(Box::new(Ok(answer)));
+        }
+    }
+    Ok(record)
+}
+
+impl Record {
+    /// The answer to a program; kept, if it asked for that.
+    fn answer(&mut self, job: &Job, told: Told) -> Result<Answer, Failure> {
+        if let Channel::Client {
+            caller,
+            idempotency: Some(asked),
+        } = &job.question.channel
+        {
+            let new = new_answer(caller, asked, &told.verification)?;
+            self.answers.push(new);
+        }
+        Ok(Answer::Client(Box::new(told.verification)))
+    }
+}
+
+/// What came of one code, with its event; `None` for what is not recorded.
+fn tell(
+    ground: &Ground,
+    job: &Job,
+    draft: &Draft,
+    now: UnixMillis,
+    events: &mut Vec<Event>,
+) -> Option<Told> {
+    let rules = ground.rules.get(&job.question.login.service_id)?;
+    let (verdict, verification) = match draft {
+        Draft::Done(_) | Draft::Again { .. } => return None,
+        Draft::Judged(bearer, verdict) => {
+            let target = ("token", bearer.token_id.as_str());
+            events.push(event(job, target, verdict.as_str(), now));
+            let of = (&bearer.token_id, bearer.activated_at);
+            let verification = Verification::judged(verdict, of, &rules.policy, now);
+            (Some(*verdict), verification)
+        }
+        Draft::Unjudged {
+            user_id,
+            reopens_at,
+            word,
+        } => {
+            let verification = Verification::unjudged(*word, *reopens_at, &rules.policy);
+            let outcome = verification.verdict.as_str();
+            events.push(event(job, ("user", user_id.as_str()), outcome, now));
+            (None, verification)
+        }
+    };
+    Some(Told {
+        verdict,
+        releasers: None,
+        verification,
+    })
 }
 
 /// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded and how much
@@ -71,82 +167,39 @@ pub(super) async fn write(
     jobs: &[Job],
     drafts: &mut [Draft],
     now: UnixMillis,
-) -> Result<Option<(Vec<&'static str>, usize)>, Failure> {
-    let mut events = Vec::with_capacity(jobs.len());
-    let mut answers = Vec::new();
+) -> Result<Option<(Record, usize)>, Failure> {
+    let mut record = Record::default();
     for (job, draft) in jobs.iter().zip(drafts) {
-        let question = &job.question;
-        let Some(rules) = ground.rules.get(&question.login.service_id) else {
+        let Some(mut told) = tell(ground, job, draft, now, &mut record.events) else {
             continue;
         };
-        let mut told = match draft {
-            Draft::Done(_) | Draft::Again { .. } => continue,
-            Draft::Judged(bearer, verdict) => {
-                events.push(event(
-                    job,
-                    ("token", bearer.token_id.as_str()),
-                    verdict.as_str(),
-                    now,
-                ));
-                let releasers =
-                    follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?;
-                Told {
-                    verdict: Some(*verdict),
-                    releasers,
-                    verification: Verification::judged(
-                        verdict,
-                        (&bearer.token_id, bearer.activated_at),
-                        &rules.policy,
-                        now,
-                    ),
-                }
-            }
-            Draft::Unjudged {
-                user_id,
-                reopens_at,
-                word,
-            } => {
-                let verification = Verification::unjudged(*word, *reopens_at, &rules.policy);
-                let outcome = verification.verdict.as_str();
-                events.push(event(job, ("user", user_id.as_str()), outcome, now));
-                Told {
-                    verdict: None,
-                    releasers: None,
-                    verification,
-                }
-            }
+        if let Draft::Judged(bearer, verdict) = draft {
+            told.releasers = follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?;
+            told.verification.releasers = told.releasers.map(Into::into);
+        }
+        let answer = match &job.question.channel {
+            Channel::Page(session) => Answer::Page(on_page(tx, session, &told, now).await?),
+            Channel::Client { .. } => record.answer(job, told)?,
         };
-        told.verification.releasers = told.releasers.map(Into::into);
-        let answer = match &question.channel {
-            Channel::Page(session) => Ok(Answer::Page(on_page(tx, session, &told, now).await?)),
-            Channel::Client {
-                caller,
-                idempotency,
-            } => {
-                if let Some(asked) = idempotency {
-                    answers.push(new_answer(caller, asked, &told.verification)?);
-                }
-                Ok(Answer::Client(Box::new(told.verification)))
-            }
-        };
-        *draft = Draft::Done(Box::new(answer));
+        *draft = Draft::Done(Box::new(Ok(answer)));
     }
-    tx.insert_events(&events).await?;
+    tx.insert_events(&record.events).await?;
     let told = if ground.rules.values().any(|rules| rules.has_webhooks) {
-        enqueue_events(tx, &events).await?
+        enqueue_events(tx, &record.events).await?
     } else {
         0
     };
-    let kept = tx.insert_api_answers(&answers, now).await?;
-    let outcomes = events.iter().map(|event| event.outcome).collect();
-    Ok(kept.then_some((outcomes, told)))
+    let kept = tx.insert_api_answers(&record.answers, now).await?;
+    Ok(kept.then_some((record, told)))
 }
 
-/// What came of one code.
-struct Told {
-    verdict: Option<Verdict>,
-    releasers: Option<Releasers>,
-    verification: Verification,
+/// The counters that changed, in the order of their tokens' ids.
+pub(super) fn swaps(folds: &BTreeMap<TokenId, Fold>) -> Vec<(&TokenId, i64, Counter)> {
+    folds
+        .iter()
+        .filter(|(_, fold)| fold.before.version != fold.after.version)
+        .map(|(token_id, fold)| (token_id, fold.before.version, fold.after))
+        .collect()
 }
 
 /// Writes all counters that changed, and gives the tokens whose counters another node wrote meanwhile.
@@ -154,11 +207,7 @@ pub(super) async fn swap(
     tx: &mut Tx,
     folds: &BTreeMap<TokenId, Fold>,
 ) -> Result<HashSet<TokenId>, Failure> {
-    let swaps: Vec<_> = folds
-        .iter()
-        .filter(|(_, fold)| fold.before.version != fold.after.version)
-        .map(|(token_id, fold)| (token_id, fold.before.version, fold.after))
-        .collect();
+    let swaps = swaps(folds);
     let won = tx.swap_counters(&swaps).await?;
     let mut lost: HashSet<_> = swaps
         .iter()
@@ -168,6 +217,18 @@ pub(super) async fn swap(
         lost.remove(token_id);
     }
     Ok(lost)
+}
+
+/// Whether [`follow`] has anything to do.
+const fn has_sequel(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Accepted { confirmation, .. } => confirmation,
+        Verdict::SuspendedNow | Verdict::Suspended => true,
+        Verdict::AlreadyUsed { .. }
+        | Verdict::Wrong { .. }
+        | Verdict::Revoked
+        | Verdict::Expired => false,
+    }
 }
 
 /// What a verdict changes beside the counter; gives who can release a suspended one.
@@ -250,7 +311,7 @@ fn event(job: &Job, target: (&'static str, &str), outcome: &'static str, now: Un
     let question = &job.question;
     let (target_kind, target_id) = target;
     Event {
-        id: AuditId::new(now, &mut system_rng()),
+        id: AuditId::new(now, &mut naming_rng()),
         at: now,
         service_id: Some(question.login.service_id.clone()),
         actor: match &question.channel {
