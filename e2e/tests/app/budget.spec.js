@@ -41,7 +41,7 @@ test('the app talks to its own origin and to no other', async ({ demo, app, orde
   for (const [rule, sources] of rules) {
     expect(["'none'", "'self'", "'wasm-unsafe-eval'"], rule).toEqual(expect.arrayContaining(sources));
   }
-  expect(await answer.text(), 'nothing inline').not.toMatch(/<style|style=|<script(?! type="module" src=)|\son[a-z]+=/);
+  expect(await answer.text(), 'nothing inline').not.toMatch(/<style|style=|<script(?! (?:async )?type="module" src=)|\son[a-z]+=/);
 
   await app.open(demo.url);
   await app.keptOffline();
