@@ -4,8 +4,8 @@ import path from 'node:path';
 import { root } from '../../support/machine.js';
 import { expect, test } from '../../support/app_test.js';
 
-/** What the system takes when the app is installed, and what never runs. */
-const ONLINE_ONLY = /^\/app\/(img\/icon-\d+\.png|img\/icon-maskable-512\.png|js\/core\/types\.js)$/;
+/** What the system takes when the app is installed, what never runs, and the reader of codes, for whoever scans one is online. */
+const ONLINE_ONLY = /^\/app\/(img\/icon-\d+\.png|img\/icon-maskable-512\.png|js\/core\/types\.js|js\/vendor\/.+\.js)$/;
 
 test('chromium finds nothing that stands against installing the app', async ({ demo, browserOfPhone }) => {
   // Not in a private window, where nothing can be installed.
