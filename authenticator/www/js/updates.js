@@ -31,8 +31,10 @@ export class Updates {
     let controlled = serviceWorker.controller !== null;
     serviceWorker.addEventListener('controllerchange', () => {
       // In the other tabs too: parts that are loaded later would be of another version than the rest.
-      if (controlled && mayReload()) location.reload();
-      controlled = true;
+      const keeper = serviceWorker.controller;
+      if (keeper && controlled && mayReload()) location.reload();
+      // None any more: somebody cleared the site's data.
+      controlled = keeper !== null;
     });
     const known = await serviceWorker.getRegistration('/app/').catch(() => undefined);
     if (known?.waiting && known.active && controlled && mayReload()) {
