@@ -69,6 +69,59 @@ test('a pin locks the app when it is left, and opens it again', async ({ demo, w
   });
 });
 
+test('whoever finds the app open cannot change what opens it', async ({ demo, words, app }) => {
+  await planted({ demo, app });
+  const { lock } = words;
+  await app.go('settings/lock');
+  await typePin({ app, words }, PIN);
+  await expect(app.main).toContainText(lock.isPin);
+  const present = app.page.getByLabel(lock.pinNow, { exact: true });
+  const when = app.page.getByLabel(lock.when, { exact: true });
+
+  await test.step('not turn it off, and not let it fall later', async () => {
+    await app.button(lock.off).click();
+    await expect(present).toHaveAttribute('aria-invalid', 'true');
+    await present.fill(WRONG_PINS[0]);
+    await app.button(lock.off).click();
+    await expect(app.main).toContainText(lock.wrong);
+    await when.selectOption('300');
+    await expect(when).toHaveValue('60');
+    await expect(app.main).toContainText(lock.isPin);
+  });
+  await test.step('let it fall sooner, anybody may', async () => {
+    await when.selectOption('0');
+    await app.page.reload();
+    await app.shows(lock.lockedTitle);
+    await tryPin({ app, words }, PIN);
+    await expect(when).toHaveValue('0');
+  });
+  await present.fill(PIN);
+  await app.button(lock.off).click();
+  await expect(app.main).toContainText(lock.isNone);
+});
+
+test('a set-up that waits for the network does not keep the app open', async ({ demo, words, app }) => {
+  await planted({ demo, app });
+  const { lock } = words;
+  await app.go('settings/lock');
+  await typePin({ app, words }, PIN);
+  await app.page.getByLabel(lock.when, { exact: true }).selectOption({ label: lock.atOnce });
+  await app.go('add');
+  await app.page.context().setOffline(true);
+  await app.send({ serviceId: demo.serviceId, userId: '0000-0000-0000-00', activationPassword: PIN });
+  await expect(app.main).toContainText(words.unreachable);
+
+  await app.hide();
+  await app.shows(lock.lockedTitle);
+  await app.unhide();
+  await expect(app.cards).toHaveCount(0);
+  await tryPin({ app, words }, PIN);
+  await test.step('and it is still there to be continued', async () => {
+    await app.go('');
+    await expect(app.cards).toHaveCount(2);
+  });
+});
+
 test('left for less than a minute the app stays open, and for longer it locks', async ({ demo, words, app }) => {
   await planted({ demo, app });
   await app.go('settings/lock');
