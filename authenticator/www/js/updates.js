@@ -39,6 +39,8 @@ export class Updates {
     const known = await serviceWorker.getRegistration('/app/').catch(() => undefined);
     if (known?.waiting && known.active && controlled && mayReload()) {
       this.#registration = known;
+      // Not while parts of the page are still on their way from the old version: it could not go, and they would not come.
+      if (document.readyState !== 'complete') await new Promise((resolve) => window.addEventListener('load', resolve, { once: true }));
       this.take();
       await new Promise((resolve) => setTimeout(resolve, TAKING_OVER_MS));
     }

@@ -75,7 +75,8 @@ test('a version that waits takes over at the next start, before anything is show
     await publish(gate);
     expect(await look(app)).toBe('installed');
     await app.page.goto('about:blank');
-    await app.open(gate.url);
+    // The page loads itself anew meanwhile: its first load may never come to an end.
+    await app.page.goto(new URL('/app/', gate.url).href, { waitUntil: 'commit' });
     await expect.poll(() => runs(app).catch(() => '')).toContain(ADDED);
     await app.shows(words.title);
     await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
