@@ -12,6 +12,8 @@ export class Updates {
   #changed;
   /** @type {ServiceWorkerRegistration | undefined} */
   #registration;
+  /** The page has a keeper, or waits for one that it called: the next one to come is of another version than the page. */
+  #kept = false;
 
   /** @param {() => void} changed */
   constructor(changed) {
@@ -28,16 +30,17 @@ export class Updates {
     if (!('serviceWorker' in navigator)) return;
     const { serviceWorker } = navigator;
     // Not at the very first start, when the page gets its first keeper: that one is of the page's own version.
-    let controlled = serviceWorker.controller !== null;
+    this.#kept = serviceWorker.controller !== null;
     serviceWorker.addEventListener('controllerchange', () => {
       // In the other tabs too: parts that are loaded later would be of another version than the rest.
       const keeper = serviceWorker.controller;
-      if (keeper && controlled && mayReload()) location.reload();
+      if (keeper && this.#kept && mayReload()) location.reload();
       // None any more: somebody cleared the site's data.
-      controlled = keeper !== null;
+      this.#kept = keeper !== null;
+      this.#look();
     });
     const known = await serviceWorker.getRegistration('/app/').catch(() => undefined);
-    if (known?.waiting && known.active && controlled && mayReload()) {
+    if (known?.waiting && known.active && mayReload()) {
       this.#registration = known;
       // Not while parts of the page are still on their way from the old version: it could not go, and they would not come.
       if (document.readyState !== 'complete') await new Promise((resolve) => window.addEventListener('load', resolve, { once: true }));
@@ -49,6 +52,7 @@ export class Updates {
 
   /** Lets the waiting version take over, and loads the page again. */
   take() {
+    this.#kept = true;
     this.#registration?.waiting?.postMessage('take over');
   }
 
@@ -56,10 +60,11 @@ export class Updates {
     try {
       const registration = await navigator.serviceWorker.register('/app/sw.js', { scope: '/app/', updateViaCache: 'none' });
       this.#registration = registration;
+      const follow = () => registration.installing?.addEventListener('statechange', () => this.#look());
+      registration.addEventListener('updatefound', follow);
+      // One that the browser found on its own is under way already.
+      follow();
       this.#look();
-      registration.addEventListener('updatefound', () => {
-        registration.installing?.addEventListener('statechange', () => this.#look());
-      });
       setInterval(() => registration.update().catch(() => {}), LOOK_EVERY_MS);
     } catch {
       // Without it the app works as a page: codes need no network once it is loaded.
@@ -67,8 +72,9 @@ export class Updates {
   }
 
   #look() {
-    // The very first version takes nobody's place.
-    const ready = Boolean(this.#registration?.waiting && navigator.serviceWorker.controller);
+    // The very first version takes nobody's place. A page that was on its way when that one came has no keeper, and is
+    // offered the next one like any other.
+    const ready = Boolean(this.#registration?.waiting && this.#registration.active);
     if (ready !== this.ready) {
       this.ready = ready;
       this.#changed();

@@ -35,6 +35,20 @@ function runs(app) {
   return app.page.evaluate(async (file) => (await fetch(file)).text(), FILE);
 }
 
+/**
+ * The next version keeps the page, and no other waits. Nothing is fetched meanwhile: a version that answers requests is not
+ * relieved before it rests.
+ *
+ * @param {import('../../support/phone_app.js').PhoneApp} app
+ */
+async function takenOver(app) {
+  const settled = async () => {
+    const registration = await navigator.serviceWorker.getRegistration();
+    return registration?.waiting === null && registration.active?.state === 'activated' && document.readyState === 'complete';
+  };
+  await expect.poll(() => app.page.evaluate(settled).catch(() => false)).toBe(true);
+}
+
 /** @param {any} fixtures @param {(gate: Gate) => Promise<void>} walk */
 async function withToken({ demo, order, app }, walk) {
   const gate = await Gate.to(demo.port);
@@ -59,7 +73,8 @@ test('a new version is offered, takes over when it is wanted, and keeps the toke
     expect(await app.code()).toMatch(/^\d{6}$/);
 
     await app.button(words.update.take).click();
-    await expect.poll(() => runs(app).catch(() => '')).toContain(ADDED);
+    await takenOver(app);
+    expect(await runs(app)).toContain(ADDED);
     await app.shows(words.title);
     await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
     expect((await theToken(app)).id).toBe(id);
@@ -74,10 +89,10 @@ test('a version that waits takes over at the next start, before anything is show
   await withToken({ demo, order, app }, async (gate) => {
     await publish(gate);
     expect(await look(app)).toBe('installed');
-    await app.page.goto('about:blank');
     // The page loads itself anew meanwhile: its first load may never come to an end.
-    await app.page.goto(new URL('/app/', gate.url).href, { waitUntil: 'commit' });
-    await expect.poll(() => runs(app).catch(() => '')).toContain(ADDED);
+    await app.page.reload({ waitUntil: 'commit' });
+    await takenOver(app);
+    expect(await runs(app)).toContain(ADDED);
     await app.shows(words.title);
     await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
     expect(await app.code()).toMatch(/^\d{6}$/);
