@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use data_encoding::BASE64_NOPAD;
 use tokio::sync::Semaphore;
 use warifu_core::refusal::Refusal;
 use warifu_core::time::{SECOND_MS, UnixMillis};
@@ -39,7 +40,7 @@ pub struct Passwords {
     pepper: Arc<Zeroizing<Vec<u8>>>,
     turns: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// The hash of nobody's password: checked when the login id is unknown, so that both answers take as long (R25).
+    /// What stands for the hash of nobody's password: checked when the login id is unknown, so that both answers take as long (R25).
     nobody: String,
 }
 
@@ -49,13 +50,12 @@ impl Passwords {
     /// # Errors
     /// [`Failure::Fault`] when the pepper is too long for Argon2.
     pub fn new(pepper: &[u8]) -> Result<Self, Failure> {
-        let pepper = Arc::new(Zeroizing::new(pepper.to_vec()));
-        let nobody = hash(&pepper, &random_bytes::<32>())?;
+        argon2(pepper)?;
         Ok(Self {
-            pepper,
+            pepper: Arc::new(Zeroizing::new(pepper.to_vec())),
             turns: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
-            nobody,
+            nobody: nobody(),
         })
     }
 
@@ -129,8 +129,37 @@ fn hash(pepper: &[u8], password: &[u8]) -> Result<String, Failure> {
         .map_err(|_| Failure::fault("a password was not hashed"))
 }
 
+/// A PHC string that costs as much to check as any other, and that no password has: what stands in the place of the hash is random.
+/// Nothing has to be hashed for it when the program starts.
+fn nobody() -> String {
+    format!(
+        "$argon2id$v={}$m={MEMORY_KIB},t={PASSES},p=1${}${}",
+        u32::from(Version::V0x13),
+        BASE64_NOPAD.encode(&random_bytes::<16>()),
+        BASE64_NOPAD.encode(&random_bytes::<{ Params::DEFAULT_OUTPUT_LEN }>()),
+    )
+}
+
 fn verify(pepper: &[u8], password: &[u8], stored: &str) -> Result<bool, Failure> {
     let stored = PasswordHash::new(stored)
         .map_err(|_| Failure::fault("a stored password hash cannot be read"))?;
     Ok(argon2(pepper)?.verify_password(password, &stored).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r25_what_stands_for_nobodys_hash_costs_as_much_as_a_hash() {
+        let real = hash(b"pepper", b"password").unwrap();
+        let made_up = nobody();
+        let shape = |text: &str| {
+            let parts: Vec<_> = text.split('$').collect();
+            (parts[..4].join("$"), parts[4].len(), parts[5].len())
+        };
+        assert_eq!(shape(&made_up), shape(&real));
+        assert!(!verify(b"pepper", b"password", &made_up).unwrap());
+        assert!(verify(b"pepper", b"password", &real).unwrap());
+    }
 }
