@@ -2,12 +2,16 @@
 //!
 //! A missing PostgreSQL fails the test; it never skips.
 
+mod alone;
 mod cluster;
+mod disk;
 mod pair;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use alone::PostgresAlone;
+pub use disk::Disk;
 pub use pair::PostgresPair;
 use tempfile::TempDir;
 

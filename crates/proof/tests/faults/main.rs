@@ -1,5 +1,5 @@
-//! What a relying system is told by the real program when its clock jumps, its database is gone or slow, or it is told to stop
-//! (docs/reliability.md, table of faults). The other lines of the table: `crates/server/tests/product/faults.rs`.
+//! What a relying system is told by the real program when its clock jumps, its database is gone or slow, the disk is full, or it is
+//! told to stop (docs/reliability.md, table of faults). The other lines of the table: `crates/server/tests/product/faults.rs`.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,5 +10,6 @@
 mod house;
 
 mod clock;
+mod full_disk;
 mod stop;
 mod wire;

@@ -11,7 +11,7 @@ use crate::{DatabaseConfig, PostgresConfig};
 
 const SCRIPT: &str = include_str!("pair.sh");
 /// Below those that the system gives to clients: while a server is dead, nobody may come by its port.
-const KEPT_PORTS: Range<u16> = 20_000..32_000;
+pub(super) const KEPT_PORTS: Range<u16> = 20_000..32_000;
 
 /// The two servers. Dropped, they are stopped and their data removed.
 pub struct PostgresPair {
@@ -103,7 +103,7 @@ impl PostgresPair {
 }
 
 /// A free port of [`KEPT_PORTS`] from this one on.
-fn kept_port(from: u16) -> u16 {
+pub(super) fn kept_port(from: u16) -> u16 {
     (from..KEPT_PORTS.end)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
