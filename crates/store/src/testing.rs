@@ -6,6 +6,7 @@ mod alone;
 mod cluster;
 mod disk;
 mod pair;
+mod ports;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::Child;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::cluster::{INSTALL, PASSWORD, as_account, programs};
 use super::disk::Disk;
-use super::pair::{KEPT_PORTS, kept_port};
+use super::ports::kept_port;
 use super::{POOL_MAX, TestDatabase};
 use crate::{DatabaseConfig, PostgresConfig};
 
@@ -26,7 +25,7 @@ impl PostgresAlone {
     /// When PostgreSQL is not installed or cannot be started.
     #[must_use]
     pub fn start(disk: &Disk) -> Self {
-        let port = kept_port(KEPT_PORTS.start + place());
+        let port = kept_port();
         let mut command = as_account(SCRIPT);
         command
             .arg(programs().expect(INSTALL))
@@ -61,16 +60,6 @@ impl PostgresAlone {
             _folder: None,
         }
     }
-}
-
-/// Where to look for a port: at another place for each server of this process, and of others that run beside it; and not where the
-/// programs of a test begin to look for theirs, at the number of the process.
-fn place() -> u16 {
-    static SERVERS: AtomicU32 = AtomicU32::new(0);
-    let server = SERVERS.fetch_add(1, Ordering::Relaxed);
-    let place =
-        (std::process::id() + 6_000 + 997 * server) % u32::from(KEPT_PORTS.end - KEPT_PORTS.start);
-    u16::try_from(place).expect("a part of the ports")
 }
 
 impl Drop for PostgresAlone {

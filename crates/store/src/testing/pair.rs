@@ -1,17 +1,14 @@
 //! Two PostgreSQL servers, a primary and its synchronous standby, for tests that lose the primary.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::ops::Range;
 use std::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::cluster::{INSTALL, PASSWORD, as_account, programs};
+use super::ports::kept_port;
 use super::{POOL_MAX, TestDatabase};
 use crate::{DatabaseConfig, PostgresConfig};
 
 const SCRIPT: &str = include_str!("pair.sh");
-/// Below those that the system gives to clients: while a server is dead, nobody may come by its port.
-pub(super) const KEPT_PORTS: Range<u16> = 20_000..32_000;
 
 /// The two servers. Dropped, they are stopped and their data removed.
 pub struct PostgresPair {
@@ -28,8 +25,7 @@ impl PostgresPair {
     /// When PostgreSQL is not installed or cannot be started.
     #[must_use]
     pub fn start() -> Self {
-        let one = kept_port(KEPT_PORTS.start);
-        let ports = [one, kept_port(one + 1)];
+        let ports = [kept_port(), kept_port()];
         let mut command: Command = as_account(SCRIPT);
         command
             .arg(programs().expect(INSTALL))
@@ -100,13 +96,6 @@ impl PostgresPair {
             .expect("the guard's answer");
         assert_eq!(told.trim(), word);
     }
-}
-
-/// A free port of [`KEPT_PORTS`] from this one on.
-pub(super) fn kept_port(from: u16) -> u16 {
-    (from..KEPT_PORTS.end)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a free port")
 }
 
 impl Drop for PostgresPair {
