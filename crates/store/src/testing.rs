@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use alone::PostgresAlone;
 pub use disk::Disk;
-pub use pair::PostgresPair;
+pub use pair::{PostgresPair, Standby};
 use tempfile::TempDir;
 
 use crate::{DatabaseConfig, PostgresConfig, Store};

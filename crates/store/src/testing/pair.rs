@@ -1,4 +1,4 @@
-//! Two PostgreSQL servers, a primary and its synchronous standby, for tests that lose the primary.
+//! Two PostgreSQL servers, a primary and its standby, for tests that lose the primary.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command};
@@ -9,6 +9,15 @@ use super::{POOL_MAX, TestDatabase};
 use crate::{DatabaseConfig, PostgresConfig};
 
 const SCRIPT: &str = include_str!("pair.sh");
+
+/// Whether commits wait for the standby.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standby {
+    /// No commit is answered that the standby has not on its disk.
+    Synchronous,
+    /// What was answered may be lost with the primary.
+    Asynchronous,
+}
 
 /// The two servers. Dropped, they are stopped and their data removed.
 pub struct PostgresPair {
@@ -24,13 +33,17 @@ impl PostgresPair {
     /// # Panics
     /// When PostgreSQL is not installed or cannot be started.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(standby: Standby) -> Self {
         let ports = [kept_port(), kept_port()];
         let mut command: Command = as_account(SCRIPT);
         command
             .arg(programs().expect(INSTALL))
             .args(ports.map(|port| port.to_string()))
-            .arg(PASSWORD);
+            .arg(PASSWORD)
+            .arg(match standby {
+                Standby::Synchronous => "sync",
+                Standby::Asynchronous => "async",
+            });
         let mut guard = command.spawn().expect("a shell");
         let mut pair = Self {
             input: guard.stdin.take(),
@@ -59,6 +72,14 @@ impl PostgresPair {
         }
     }
 
+    /// Lets nothing more reach the standby, as on a network that is slow at the wrong moment.
+    ///
+    /// # Panics
+    /// When commits wait for it.
+    pub fn hold_standby_back(&mut self) {
+        self.tell("hold");
+    }
+
     /// Kills the primary with all its processes.
     ///
     /// # Panics
@@ -75,7 +96,7 @@ impl PostgresPair {
         self.tell("promote");
     }
 
-    /// Brings the dead server back as the synchronous standby.
+    /// Brings the dead server back as the standby.
     ///
     /// # Panics
     /// When it does not come back.

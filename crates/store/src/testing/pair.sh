@@ -1,11 +1,12 @@
-# Runs two PostgreSQL servers on loopback, a primary and a synchronous standby, until standard input closes. Arguments: folder
-# of PostgreSQL's programs, the two ports, password. Says "ready" once; then takes one command a line and answers each with
-# "done" or "failed: ..":
+# Runs two PostgreSQL servers on loopback, a primary and its standby, until standard input closes. Arguments: folder of PostgreSQL's
+# programs, the two ports, password, "sync" or "async" (whether commits wait for the standby). Says "ready" once; then takes one
+# command a line and answers each with "done" or "failed: ..":
+#   hold     nothing more reaches the standby, as on a slow network; only where no commit waits for it
 #   kill     the primary and all its processes are killed (SIGKILL), as when its machine is gone
 #   promote  the standby becomes the primary; it commits alone until the other is back
-#   rejoin   the dead server comes back as synchronous standby, with a fresh copy
+#   rejoin   the dead server comes back as the standby, with a fresh copy
 set -u
-programs=$1 port_0=$2 port_1=$3 password=$4
+programs=$1 port_0=$2 port_1=$3 password=$4 kind=$5
 folder=$(mktemp -d "${TMPDIR:-/tmp}/warifu-test-pair.XXXXXX")
 export PGPASSWORD="$password"
 primary=0
@@ -39,11 +40,13 @@ standby() {
         [ "$tries" -lt 20 ] || { tail -n 3 "$folder/$1.log" >>"$folder/log"; return 1; }
         sleep 0.5
     done
-    ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
-    ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
-    # From here on no commit is answered that the standby has not on its disk.
+    if [ "$kind" = sync ]; then
+        ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
+        ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
+    fi
+    # From here on a synchronous standby has on its disk whatever is answered.
     tries=0
-    until [ "$(ask "$primary" "SELECT sync_state FROM pg_stat_replication")" = sync ]; do
+    until [ "$(ask "$primary" "SELECT sync_state FROM pg_stat_replication")" = "$kind" ]; do
         tries=$((tries + 1))
         [ "$tries" -lt 600 ] || return 1
         sleep 0.05
@@ -67,6 +70,19 @@ END
     server 0 start && standby 1
 }
 
+# The standby has all that was committed by now, and the process that sends it more is stopped.
+hold() {
+    [ "$kind" = async ] || return 1
+    at=$(ask "$primary" "SELECT pg_current_wal_lsn()") || return 1
+    tries=0
+    until [ "$(ask "$primary" "SELECT flush_lsn >= '$at' FROM pg_stat_replication")" = t ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || return 1
+        sleep 0.05
+    done
+    kill -STOP "$(ask "$primary" "SELECT pid FROM pg_stat_replication")"
+}
+
 kill_primary() {
     master=$(head -n 1 "$folder/$primary/postmaster.pid") || return 1
     # shellcheck disable=SC2046 # one number each
@@ -85,6 +101,7 @@ answer() {
 if begin; then echo ready; else answer false; exit 1; fi
 while read -r command; do
     case $command in
+    hold) answer hold ;;
     kill) answer kill_primary ;;
     promote) answer promote ;;
     rejoin) answer standby $((1 - primary)) ;;
