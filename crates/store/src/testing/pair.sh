@@ -23,23 +23,17 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-# A copy of the primary, streaming from it.
+# A copy of the primary, streaming from it. It need not be on the disk before it is used: processes are killed here, not machines.
 standby() {
     rm -rf "${folder:?}/$1"
-    "$programs/pg_basebackup" -h 127.0.0.1 -p "$(port "$primary")" -U warifu -D "$folder/$1" -c fast -X stream \
+    "$programs/pg_basebackup" -h 127.0.0.1 -p "$(port "$primary")" -U warifu -D "$folder/$1" -c fast -X stream --no-sync \
         >>"$folder/log" 2>&1 || return 1
     # The copy has the primary's own settings: it must not wait for a standby when it is promoted.
     printf '%s\n' "primary_conninfo = 'host=127.0.0.1 port=$(port "$primary") user=warifu password=$password application_name=other'" \
         >"$folder/$1/postgresql.auto.conf"
     sed -i "s/^port = .*/port = $(port "$1")/" "$folder/$1/postgresql.conf"
     touch "$folder/$1/standby.signal"
-    # A process of the dead server that was born while it was killed may hold its port for a moment longer.
-    tries=0
-    until server "$1" start; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 20 ] || { tail -n 3 "$folder/$1.log" >>"$folder/log"; return 1; }
-        sleep 0.5
-    done
+    server "$1" start || { tail -n 3 "$folder/$1.log" >>"$folder/log"; return 1; }
     if [ "$kind" = sync ]; then
         ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
         ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
@@ -56,11 +50,11 @@ standby() {
 begin() {
     printf '%s\n' "$password" >"$folder/password"
     "$programs/initdb" -D "$folder/0" -U warifu --pwfile="$folder/password" --auth=scram-sha-256 \
-        --encoding=UTF8 --locale=C.UTF-8 >"$folder/log" 2>&1 || return 1
+        --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$folder/log" 2>&1 || return 1
     cat >>"$folder/0/postgresql.conf" <<END
 port = $port_0
 listen_addresses = '127.0.0.1'
-unix_socket_directories = '$folder'
+unix_socket_directories = ''
 max_connections = 200
 wal_level = replica
 max_wal_senders = 4
@@ -85,8 +79,10 @@ hold() {
 
 kill_primary() {
     master=$(head -n 1 "$folder/$primary/postmaster.pid") || return 1
+    # Stopped first: else it may give birth to one more while they are killed.
+    kill -STOP "$master"
     # shellcheck disable=SC2046 # one number each
-    kill -9 "$master" $(pgrep -P "$master")
+    kill -9 $(pgrep -P "$master") "$master"
 }
 
 promote() {
