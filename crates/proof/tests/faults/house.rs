@@ -78,6 +78,7 @@ pub(crate) fn assert_turned_away(answer: &Whole, code: &str) {
         (503, &code.into()),
         "{answer:?}"
     );
+    assert_eq!(answer.media_type, "application/problem+json");
     assert!(
         answer
             .retry_after_s
