@@ -21,6 +21,7 @@ Commands:
   guess   --rounds N  --database sqlite|postgres    1,000 callers who guess at three nodes (F5)
   kill    --kills N   --database sqlite|postgres    the program killed over and over (F2, F4, F14, F23)
   failover --times N  the primary of two PostgreSQL servers killed under load (F24)
+           --asynchronous   the same with a standby that no commit waits for: fails unless it finds what that loses
 
 `cargo xtask soak COMMAND --help` prints all options.
 ";

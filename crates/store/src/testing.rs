@@ -2,13 +2,18 @@
 //!
 //! A missing PostgreSQL fails the test; it never skips.
 
+mod alone;
 mod cluster;
+mod disk;
 mod pair;
+mod ports;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use pair::PostgresPair;
+pub use alone::PostgresAlone;
+pub use disk::Disk;
+pub use pair::{PostgresPair, Standby};
 use tempfile::TempDir;
 
 use crate::{DatabaseConfig, PostgresConfig, Store};

@@ -8,18 +8,35 @@ use crate::machine::{self, cargo};
 /// Tells the test how often.
 const TIMES: &str = "WARIFU_TEST_FAILOVERS";
 
-/// Runs it; it prints one JSON object at the end.
+/// What the two tests say.
+const SYNCHRONOUS: &str =
+    "failover::f24_nothing_is_lost_and_nothing_repeated_when_the_primary_is_killed";
+const ASYNCHRONOUS: &str = "failover::f24_what_is_lost_with_an_asynchronous_standby_is_found";
+
+/// Runs it; it prints one JSON object at the end. With `--asynchronous` commits do not wait for the standby: then codes that were
+/// accepted must be found to be accepted again, and a run that finds none fails.
 ///
 /// # Errors
 /// When the command line is not understood, or the test fails.
 pub(super) fn run(arguments: &[String]) -> Result<()> {
-    let times = match arguments {
-        [] => 100,
-        [option, number] if option == "--times" => number
-            .parse::<u32>()
-            .map_err(|_| Usage("--times needs a whole number".into()))?,
-        _ => return Err(Usage("cargo xtask soak failover [--times N]".into()).into()),
-    };
+    let (mut times, mut test) = (100, SYNCHRONOUS);
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--times" => {
+                times = arguments
+                    .next()
+                    .and_then(|number| number.parse::<u32>().ok())
+                    .filter(|times| *times > 0)
+                    .ok_or_else(|| Usage("--times needs a whole number above 0".into()))?;
+            }
+            "--asynchronous" => test = ASYNCHRONOUS,
+            _ => {
+                let usage = "cargo xtask soak failover [--times N] [--asynchronous]";
+                return Err(Usage(usage.into()).into());
+            }
+        }
+    }
     machine::run(
         cargo()
             .args([
@@ -30,8 +47,7 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
                 "--test",
                 "product",
             ])
-            .args(["--", "--exact", "--nocapture"])
-            .arg("failover::f24_nothing_is_lost_and_nothing_repeated_when_the_primary_is_killed")
+            .args(["--", "--exact", "--nocapture", test])
             .env(TIMES, times.to_string()),
     )
 }

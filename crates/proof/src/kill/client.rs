@@ -116,6 +116,8 @@ pub struct Whole {
     pub status: u16,
     /// `Retry-After`, in seconds.
     pub retry_after_s: Option<u32>,
+    /// `Content-Type`; empty without one.
+    pub media_type: String,
     /// The JSON.
     pub body: serde_json::Value,
 }
@@ -130,21 +132,23 @@ fn whole(read: &[u8]) -> Result<Option<Whole>> {
         head.lines()
             .filter_map(|line| line.split_once(':'))
             .find(|(of, _)| of.eq_ignore_ascii_case(name))
-            .and_then(|(_, value)| value.trim().parse().ok())
+            .map(|(_, value)| value.trim())
     };
+    let number = |name: &str| field(name).and_then(|value| value.parse::<u32>().ok());
     let status = head
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok())
         .context("a status line")?;
-    let length: u32 = field("content-length").context("an answer without a length")?;
+    let length = number("content-length").context("an answer without a length")?;
     let body = &read[head_ends + 4..];
     let Some(body) = body.get(..length as usize) else {
         return Ok(None);
     };
     Ok(Some(Whole {
         status,
-        retry_after_s: field("retry-after"),
+        retry_after_s: number("retry-after"),
+        media_type: field("content-type").unwrap_or_default().to_owned(),
         body: serde_json::from_slice(body).context("the answer's JSON")?,
     }))
 }

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use warifu_store::DatabaseConfig;
 
 use crate::bank::Bank;
@@ -113,6 +114,23 @@ impl Running {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// SIGTERM: asks it to end what runs, and then itself.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn end(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
     }
 
     /// What it wrote.

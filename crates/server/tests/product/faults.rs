@@ -1,6 +1,6 @@
 //! What a relying system is told when something under the product fails (docs/reliability.md, table of faults): a full queue, a
-//! full disk, a lock that another process holds, a caller that goes away. Faults of the clock and of a database that is gone are
-//! tried with the real program, in `crates/proof/tests/faults.rs`.
+//! full disk, a lock that another process holds, a caller that goes away. Faults of the clock, of a database that is gone, of a disk
+//! that the system calls full, and of a stop are tried with the real program, in `crates/proof/tests/faults`.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -1,17 +1,23 @@
-//! Two PostgreSQL servers, a primary and its synchronous standby, for tests that lose the primary.
+//! Two PostgreSQL servers, a primary and its standby, for tests that lose the primary.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::ops::Range;
 use std::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::cluster::{INSTALL, PASSWORD, as_account, programs};
+use super::ports::kept_port;
 use super::{POOL_MAX, TestDatabase};
 use crate::{DatabaseConfig, PostgresConfig};
 
 const SCRIPT: &str = include_str!("pair.sh");
-/// Below those that the system gives to clients: while a server is dead, nobody may come by its port.
-const KEPT_PORTS: Range<u16> = 20_000..32_000;
+
+/// Whether commits wait for the standby.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standby {
+    /// No commit is answered that the standby has not on its disk.
+    Synchronous,
+    /// What was answered may be lost with the primary.
+    Asynchronous,
+}
 
 /// The two servers. Dropped, they are stopped and their data removed.
 pub struct PostgresPair {
@@ -27,14 +33,17 @@ impl PostgresPair {
     /// # Panics
     /// When PostgreSQL is not installed or cannot be started.
     #[must_use]
-    pub fn start() -> Self {
-        let one = kept_port(KEPT_PORTS.start);
-        let ports = [one, kept_port(one + 1)];
+    pub fn start(standby: Standby) -> Self {
+        let ports = [kept_port(), kept_port()];
         let mut command: Command = as_account(SCRIPT);
         command
             .arg(programs().expect(INSTALL))
             .args(ports.map(|port| port.to_string()))
-            .arg(PASSWORD);
+            .arg(PASSWORD)
+            .arg(match standby {
+                Standby::Synchronous => "sync",
+                Standby::Asynchronous => "async",
+            });
         let mut guard = command.spawn().expect("a shell");
         let mut pair = Self {
             input: guard.stdin.take(),
@@ -63,6 +72,14 @@ impl PostgresPair {
         }
     }
 
+    /// Lets nothing more reach the standby, as on a network that is slow at the wrong moment.
+    ///
+    /// # Panics
+    /// When commits wait for it.
+    pub fn hold_standby_back(&mut self) {
+        self.tell("hold");
+    }
+
     /// Kills the primary with all its processes.
     ///
     /// # Panics
@@ -79,7 +96,7 @@ impl PostgresPair {
         self.tell("promote");
     }
 
-    /// Brings the dead server back as the synchronous standby.
+    /// Brings the dead server back as the standby.
     ///
     /// # Panics
     /// When it does not come back.
@@ -100,13 +117,6 @@ impl PostgresPair {
             .expect("the guard's answer");
         assert_eq!(told.trim(), word);
     }
-}
-
-/// A free port of [`KEPT_PORTS`] from this one on.
-fn kept_port(from: u16) -> u16 {
-    (from..KEPT_PORTS.end)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a free port")
 }
 
 impl Drop for PostgresPair {

@@ -1,11 +1,12 @@
-# Runs two PostgreSQL servers on loopback, a primary and a synchronous standby, until standard input closes. Arguments: folder
-# of PostgreSQL's programs, the two ports, password. Says "ready" once; then takes one command a line and answers each with
-# "done" or "failed: ..":
+# Runs two PostgreSQL servers on loopback, a primary and its standby, until standard input closes. Arguments: folder of PostgreSQL's
+# programs, the two ports, password, "sync" or "async" (whether commits wait for the standby). Says "ready" once; then takes one
+# command a line and answers each with "done" or "failed: ..":
+#   hold     nothing more reaches the standby, as on a slow network; only where no commit waits for it
 #   kill     the primary and all its processes are killed (SIGKILL), as when its machine is gone
 #   promote  the standby becomes the primary; it commits alone until the other is back
-#   rejoin   the dead server comes back as synchronous standby, with a fresh copy
+#   rejoin   the dead server comes back as the standby, with a fresh copy
 set -u
-programs=$1 port_0=$2 port_1=$3 password=$4
+programs=$1 port_0=$2 port_1=$3 password=$4 kind=$5
 folder=$(mktemp -d "${TMPDIR:-/tmp}/warifu-test-pair.XXXXXX")
 export PGPASSWORD="$password"
 primary=0
@@ -22,28 +23,24 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-# A copy of the primary, streaming from it.
+# A copy of the primary, streaming from it. It need not be on the disk before it is used: processes are killed here, not machines.
 standby() {
     rm -rf "${folder:?}/$1"
-    "$programs/pg_basebackup" -h 127.0.0.1 -p "$(port "$primary")" -U warifu -D "$folder/$1" -c fast -X stream \
+    "$programs/pg_basebackup" -h 127.0.0.1 -p "$(port "$primary")" -U warifu -D "$folder/$1" -c fast -X stream --no-sync \
         >>"$folder/log" 2>&1 || return 1
     # The copy has the primary's own settings: it must not wait for a standby when it is promoted.
     printf '%s\n' "primary_conninfo = 'host=127.0.0.1 port=$(port "$primary") user=warifu password=$password application_name=other'" \
         >"$folder/$1/postgresql.auto.conf"
     sed -i "s/^port = .*/port = $(port "$1")/" "$folder/$1/postgresql.conf"
     touch "$folder/$1/standby.signal"
-    # A process of the dead server that was born while it was killed may hold its port for a moment longer.
+    server "$1" start || { tail -n 3 "$folder/$1.log" >>"$folder/log"; return 1; }
+    if [ "$kind" = sync ]; then
+        ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
+        ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
+    fi
+    # From here on a synchronous standby has on its disk whatever is answered.
     tries=0
-    until server "$1" start; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 20 ] || { tail -n 3 "$folder/$1.log" >>"$folder/log"; return 1; }
-        sleep 0.5
-    done
-    ask "$primary" "ALTER SYSTEM SET synchronous_standby_names = 'other'" || return 1
-    ask "$primary" "SELECT pg_reload_conf()" >/dev/null || return 1
-    # From here on no commit is answered that the standby has not on its disk.
-    tries=0
-    until [ "$(ask "$primary" "SELECT sync_state FROM pg_stat_replication")" = sync ]; do
+    until [ "$(ask "$primary" "SELECT sync_state FROM pg_stat_replication")" = "$kind" ]; do
         tries=$((tries + 1))
         [ "$tries" -lt 600 ] || return 1
         sleep 0.05
@@ -53,11 +50,11 @@ standby() {
 begin() {
     printf '%s\n' "$password" >"$folder/password"
     "$programs/initdb" -D "$folder/0" -U warifu --pwfile="$folder/password" --auth=scram-sha-256 \
-        --encoding=UTF8 --locale=C.UTF-8 >"$folder/log" 2>&1 || return 1
+        --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$folder/log" 2>&1 || return 1
     cat >>"$folder/0/postgresql.conf" <<END
 port = $port_0
 listen_addresses = '127.0.0.1'
-unix_socket_directories = '$folder'
+unix_socket_directories = ''
 max_connections = 200
 wal_level = replica
 max_wal_senders = 4
@@ -67,10 +64,25 @@ END
     server 0 start && standby 1
 }
 
+# The standby has all that was committed by now, and the process that sends it more is stopped.
+hold() {
+    [ "$kind" = async ] || return 1
+    at=$(ask "$primary" "SELECT pg_current_wal_lsn()") || return 1
+    tries=0
+    until [ "$(ask "$primary" "SELECT flush_lsn >= '$at' FROM pg_stat_replication")" = t ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || return 1
+        sleep 0.05
+    done
+    kill -STOP "$(ask "$primary" "SELECT pid FROM pg_stat_replication")"
+}
+
 kill_primary() {
     master=$(head -n 1 "$folder/$primary/postmaster.pid") || return 1
+    # Stopped first: else it may give birth to one more while they are killed.
+    kill -STOP "$master"
     # shellcheck disable=SC2046 # one number each
-    kill -9 "$master" $(pgrep -P "$master")
+    kill -9 $(pgrep -P "$master") "$master"
 }
 
 promote() {
@@ -85,6 +97,7 @@ answer() {
 if begin; then echo ready; else answer false; exit 1; fi
 while read -r command; do
     case $command in
+    hold) answer hold ;;
     kill) answer kill_primary ;;
     promote) answer promote ;;
     rejoin) answer standby $((1 - primary)) ;;

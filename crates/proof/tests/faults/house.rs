@@ -1,0 +1,96 @@
+//! The bank of these tests, and what they ask of the program that serves it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
+
+use tempfile::TempDir;
+use warifu_core::service::Policy;
+use warifu_proof::bank::{Bank, Holder};
+use warifu_proof::database::counters;
+use warifu_proof::kill::client::{Connection, Whole};
+use warifu_server::clock::Clock;
+use warifu_store::testing::TestDatabase;
+
+/// The program, as a part of this package.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_warifu-under-test");
+
+/// A bank, and the program that serves it.
+pub(crate) struct House {
+    pub(crate) bank: Bank,
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) folder: TempDir,
+}
+
+impl House {
+    pub(crate) async fn open(database: &TestDatabase) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = database.config().clone();
+        let bank = Bank::open(config, folder.path(), Policy::manual(), Clock::system());
+        let bank = bank.await.unwrap();
+        let holders = bank.holders("fault", 4).await.unwrap();
+        Self {
+            bank,
+            holders,
+            folder,
+        }
+    }
+
+    pub(crate) fn step(&self) -> i64 {
+        let terms = self.bank.terms();
+        terms
+            .policy
+            .parameters
+            .time_step(terms.clock.now().seconds())
+    }
+
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Connection {
+        let dead = AtomicBool::new(false);
+        let key = self.bank.api_key.expose();
+        Connection::open(address, key, &dead)
+            .await
+            .expect("the program listens")
+    }
+
+    pub(crate) async fn right(&self, connection: &mut Connection, holder: usize) -> Whole {
+        let holder = &self.holders[holder];
+        let code = holder.code(self.step());
+        let answer = connection.ask(&holder.login_id, &code).await.unwrap();
+        answer.expect("an answer")
+    }
+
+    pub(crate) async fn wrong(&self, connection: &mut Connection, holder: usize) -> Whole {
+        let holder = &self.holders[holder];
+        let code = holder.code_but(&holder.near(self.step()), 0);
+        let answer = connection.ask(&holder.login_id, &code).await.unwrap();
+        answer.expect("an answer")
+    }
+
+    pub(crate) async fn failures(&self, holder: usize) -> u32 {
+        let counters = counters(self.bank.store()).await.unwrap();
+        counters[&self.holders[holder].token_id].1.failures
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_turned_away(answer: &Whole, code: &str) {
+    assert_eq!(
+        (answer.status, &answer.body["code"]),
+        (503, &code.into()),
+        "{answer:?}"
+    );
+    assert_eq!(answer.media_type, "application/problem+json");
+    assert!(
+        answer
+            .retry_after_s
+            .is_some_and(|seconds| (1..=60).contains(&seconds))
+    );
+}
+
+#[track_caller]
+pub(crate) fn assert_judged(answer: &Whole, verdict: &str) {
+    assert_eq!(
+        (answer.status, &answer.body["verdict"]),
+        (200, &verdict.into()),
+        "{answer:?}"
+    );
+}
