@@ -92,6 +92,11 @@ export class App {
 
   /** Shows the screen of the address; what it is made of may have to be loaded first. */
   async show() {
+    // What a screen is made of would come from another version than the page.
+    if (this.updates.stale && !this.busy) {
+      location.reload();
+      return;
+    }
     if (this.#lockedUp()) return;
     const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
     for (const [shape, make] of SCREENS) {

@@ -2,7 +2,7 @@
 // New versions of the app. The service worker keeps one version whole; a new one is fetched beside it and takes over when the
 // person says so, or at the start of the app, before anything is shown. Tokens are not touched by either.
 
-/** A waiting version that has not taken over by then is left for later. */
+/** The first screen is shown without the waiting version when it has not taken over by then. */
 const TAKING_OVER_MS = 3000;
 const LOOK_EVERY_MS = 60 * 60 * 1000;
 
@@ -14,6 +14,8 @@ export class Updates {
   #registration;
   /** The page has a keeper, or waits for one that it called: the next one to come is of another version than the page. */
   #kept = false;
+  /** Another version has taken over, and the page could not be loaded anew at that moment. */
+  stale = false;
 
   /** @param {() => void} changed */
   constructor(changed) {
@@ -34,7 +36,10 @@ export class Updates {
     serviceWorker.addEventListener('controllerchange', () => {
       // In the other tabs too: parts that are loaded later would be of another version than the rest.
       const keeper = serviceWorker.controller;
-      if (keeper && this.#kept && mayReload()) location.reload();
+      if (keeper && this.#kept) {
+        if (mayReload()) location.reload();
+        else this.stale = true;
+      }
       // None any more: somebody cleared the site's data.
       this.#kept = keeper !== null;
       this.#look();

@@ -106,10 +106,9 @@ const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
      FROM service s WHERE s.service_id = $1";
 
 static COUNTERS: RowsSql = RowsSql::new(
-    "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
-         EXISTS (SELECT 1 FROM app_user u WHERE u.user_id = v.column2 AND u.disabled = TRUE) AS user_disabled
-     FROM {LIST} counter c
-     WHERE c.token_id = v.column1",
+    "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, u.disabled
+     FROM {LIST} counter c, app_user u
+     WHERE c.token_id = v.column1 AND u.user_id = v.column2",
     &["TEXT", "TEXT"],
 );
 
@@ -194,7 +193,7 @@ impl Tx {
             counters: each(counters, |row| {
                 let hot = HotCounter {
                     counter: counter_of(row)?,
-                    user_disabled: row.bool("user_disabled")?,
+                    user_disabled: row.bool("disabled")?,
                 };
                 Ok((TokenId::from_stored(row.text("token_id")?), hot))
             })?,

@@ -35,11 +35,6 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "token_life",
         sql: include_str!("../migrations/0003_token_life.sql"),
     },
-    Migration {
-        number: 4,
-        name: "disabled_users",
-        sql: include_str!("../migrations/0004_disabled_users.sql"),
-    },
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT

@@ -36,17 +36,16 @@ function runs(app) {
 }
 
 /**
- * The next version keeps the page, and no other waits. Nothing is fetched meanwhile: a version that answers requests is not
+ * Counts the documents of the page from now on. Nothing is fetched to see which version runs: one that answers requests is not
  * relieved before it rests.
  *
  * @param {import('../../support/phone_app.js').PhoneApp} app
+ * @returns {(count: number) => Promise<void>} waits for so many
  */
-async function takenOver(app) {
-  const settled = async () => {
-    const registration = await navigator.serviceWorker.getRegistration();
-    return registration?.waiting === null && registration.active?.state === 'activated' && document.readyState === 'complete';
-  };
-  await expect.poll(() => app.page.evaluate(settled).catch(() => false)).toBe(true);
+function documents(app) {
+  let loaded = 0;
+  app.page.on('domcontentloaded', () => (loaded += 1));
+  return (count) => expect.poll(() => loaded, 'the page is loaded anew').toBe(count);
 }
 
 /** @param {any} fixtures @param {(gate: Gate) => Promise<void>} walk */
@@ -72,10 +71,11 @@ test('a new version is offered, takes over when it is wanted, and keeps the toke
     expect(await runs(app), 'not before it is wanted').not.toContain(ADDED);
     expect(await app.code()).toMatch(/^\d{6}$/);
 
+    const loaded = documents(app);
     await app.button(words.update.take).click();
-    await takenOver(app);
-    expect(await runs(app)).toContain(ADDED);
+    await loaded(1);
     await app.shows(words.title);
+    expect(await runs(app)).toContain(ADDED);
     await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
     expect((await theToken(app)).id).toBe(id);
     await expect.poll(() => caches(app), 'the old version is cleared away').toEqual(['warifu-app-ffffffffffffffff', 'warifu-marker']);
@@ -89,13 +89,55 @@ test('a version that waits takes over at the next start, before anything is show
   await withToken({ demo, order, app }, async (gate) => {
     await publish(gate);
     expect(await look(app)).toBe('installed');
-    // The page loads itself anew meanwhile: its first load may never come to an end.
+    const loaded = documents(app);
     await app.page.reload({ waitUntil: 'commit' });
-    await takenOver(app);
-    expect(await runs(app)).toContain(ADDED);
+    // The second time by itself.
+    await loaded(2);
     await app.shows(words.title);
+    expect(await runs(app)).toContain(ADDED);
     await expect(app.page.getByText(words.update.ready)).toHaveCount(0);
     expect(await app.code()).toMatch(/^\d{6}$/);
+  });
+});
+
+test('a page that no version keeps is offered the next one, and takes it', async ({ demo, words, order, app }) => {
+  await withToken({ demo, order, app }, async (gate) => {
+    const browser = await app.page.context().newCDPSession(app.page);
+    // Reloaded with the shift key, a page comes past the version that is kept.
+    await browser.send('Page.reload', { ignoreCache: true });
+    await app.shows(words.title);
+    expect(await app.page.evaluate(() => navigator.serviceWorker.controller)).toBeNull();
+    await publish(gate);
+    expect(await look(app)).toBe('installed');
+    const loaded = documents(app);
+    await app.button(words.update.take).click();
+    await loaded(1);
+    await app.shows(words.title);
+    expect(await runs(app)).toContain(ADDED);
+    expect(await app.code()).toMatch(/^\d{6}$/);
+  });
+});
+
+test('a page that is at work when another takes the next version is loaded anew when it is done', async ({ demo, words, order, app }) => {
+  await withToken({ demo, order, app }, async (gate) => {
+    const other = await app.another();
+    await other.open(gate.url, 'add');
+    gate.lost = '/activation/v1/start';
+    await other.send(await order(demo.user('general', 1)));
+    await expect.poll(() => other.asked).toContain(gate.lost);
+    await publish(gate);
+    expect(await look(app)).toBe('installed');
+    const [mine, others] = [documents(app), documents(other)];
+    await app.button(words.update.take).click();
+    await mine(1);
+    await others(0);
+    gate.lost = undefined;
+    await other.shows(words.doneTitle);
+    await others(0);
+    await other.link(words.next).click();
+    await others(1);
+    await other.shows(words.title);
+    expect(await runs(other)).toContain(ADDED);
   });
 });
 

@@ -14,7 +14,7 @@ const SYNCHRONOUS: &str =
 const ASYNCHRONOUS: &str = "failover::f24_what_is_lost_with_an_asynchronous_standby_is_found";
 
 /// Runs it; it prints one JSON object at the end. With `--asynchronous` commits do not wait for the standby: then codes that were
-/// accepted must be found to be accepted again, and a run that finds none fails.
+/// accepted must be found to be accepted again, and wrong ones to be forgotten, and a run that does not find them fails.
 ///
 /// # Errors
 /// When the command line is not understood, or the test fails.
@@ -37,17 +37,27 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
             }
         }
     }
+    let product = || {
+        let mut cargo = cargo();
+        cargo.args([
+            "test",
+            "--locked",
+            "--package",
+            "warifu",
+            "--test",
+            "product",
+            "--",
+        ]);
+        cargo
+    };
+    // A name that fits no test would pass at once.
+    let listed = product().args(["--exact", "--list", test]).output()?;
+    if !String::from_utf8_lossy(&listed.stdout).contains(test) {
+        anyhow::bail!("there is no test {test}");
+    }
     machine::run(
-        cargo()
-            .args([
-                "test",
-                "--locked",
-                "--package",
-                "warifu",
-                "--test",
-                "product",
-            ])
-            .args(["--", "--exact", "--nocapture", test])
+        product()
+            .args(["--exact", "--nocapture", test])
             .env(TIMES, times.to_string()),
     )
 }

@@ -147,7 +147,11 @@ impl Drop for Running {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// An address on loopback where nobody listens, and that the system gives to no client.
+///
+/// # Errors
+/// When all ports are taken.
+pub fn free_address() -> Result<SocketAddr> {
     static SOAKS: AtomicU32 = AtomicU32::new(0);
     // Two soaks at once, of one process or of two, begin to look at different places.
     let soak = SOAKS.fetch_add(1, Ordering::Relaxed);

@@ -1,16 +1,16 @@
 //! The program is told to stop while many codes wait for the database.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use warifu_proof::database::{audited_changes, counters};
-use warifu_proof::kill::server::Server;
+use warifu_proof::kill::server::{Server, free_address};
 use warifu_server::app::verification::BATCH_MAX;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
@@ -23,6 +23,8 @@ on_both_databases!(codes_that_wait_when_the_program_is_told_to_stop_are_judged_a
 const ASKED: usize = BATCH_MAX + 32;
 /// The program is another process: what it has come to is asked again after this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(2);
+/// How long what must happen at once may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answered(
     database: TestDatabase,
@@ -30,7 +32,7 @@ async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answere
     let mut house = House::open(&database).await;
     house.holders = house.bank.holders("waits", ASKED).await.unwrap();
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
-    let metrics = free_address();
+    let metrics = free_address().unwrap();
     let listen = metrics.to_string();
     let mut running = server
         .start_with(&[("WARIFU_METRICS_LISTEN", listen.as_ref())])
@@ -57,16 +59,24 @@ async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answere
             (number, answer)
         });
     }
-    while figure(metrics, "warifu_requests_in_flight").await < ASKED
-        || figure(metrics, "warifu_verification_queue_depth").await < ASKED - BATCH_MAX
-    {
-        sleep(LOOK_AGAIN_AFTER).await;
-    }
+    let waits = async {
+        while figure(metrics, "warifu_requests_in_flight").await < ASKED
+            || figure(metrics, "warifu_verification_queue_depth").await < ASKED - BATCH_MAX
+        {
+            sleep(LOOK_AGAIN_AFTER).await;
+        }
+    };
+    let all = timeout(PATIENCE, waits).await;
+    all.expect("all of them wait, before the database ends their wait");
 
     running.ask_to_stop().unwrap();
-    while TcpStream::connect(server.address()).await.is_ok() {
-        sleep(LOOK_AGAIN_AFTER).await;
-    }
+    let closes = async {
+        while TcpStream::connect(server.address()).await.is_ok() {
+            sleep(LOOK_AGAIN_AFTER).await;
+        }
+    };
+    let turned_away = timeout(PATIENCE, closes).await;
+    turned_away.expect("nobody new is let in");
     assert!(callers.try_join_next().is_none(), "all of them still wait");
     drop(held);
     while let Some(told) = callers.join_next().await {
@@ -95,11 +105,6 @@ async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answere
 /// Every fourth code is wrong.
 const fn is_right(number: usize) -> bool {
     !number.is_multiple_of(4)
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// A figure of the program's metrics.

@@ -7,31 +7,36 @@ shift 3
 folder=$(mktemp -d "${TMPDIR:-/tmp}/warifu-test-alone.XXXXXX")
 # A panic of PostgreSQL is what some tests are for: nobody reads its cores.
 ulimit -c 0
+keeper=
 clean_up() {
-    touch "$folder/over"
-    while [ -e "$folder/kept" ]; do
-        "$programs/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null 2>&1 || sleep 0.1
-    done
+    if [ -n "$keeper" ]; then
+        kill "$keeper" 2>/dev/null
+        wait "$keeper" 2>/dev/null
+    fi
     rm -rf "$folder"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
 keep_up() {
-    while [ ! -e "$folder/over" ]; do
+    server=
+    # SIGQUIT ends PostgreSQL at once.
+    trap 'kill -QUIT $server 2>/dev/null; wait; exit' TERM
+    while :; do
         env "$@" "$programs/postgres" -D "$folder/data" -c port="$port" -c listen_addresses=127.0.0.1 \
-            -c unix_socket_directories="$folder" -c fsync=off >>"$folder/log" 2>&1
+            -c unix_socket_directories="$folder" -c fsync=off >>"$folder/log" 2>&1 &
+        server=$!
+        wait "$server"
         sleep 0.1
     done
-    rm "$folder/kept"
 }
 
 begin() {
     printf '%s\n' "$password" >"$folder/password"
     "$programs/initdb" -D "$folder/data" -U warifu --pwfile="$folder/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$folder/log" 2>&1 || return 1
-    touch "$folder/kept"
     keep_up "$@" </dev/null >/dev/null &
+    keeper=$!
     tries=0
     until "$programs/pg_isready" -q -h 127.0.0.1 -p "$port"; do
         tries=$((tries + 1))
