@@ -23,6 +23,8 @@ export async function expectTitle(page, title) {
  * @param {Page} page @param {Labels} labels @param {string} url @param {User} user
  */
 export async function signIn(page, labels, url, user) {
+  // A page that waits for an app loads itself anew when the app is done, and that may be now.
+  await expect(() => page.goto('about:blank')).toPass();
   await page.goto(new URL('/sign-in', url).href);
   await expectTitle(page, labels.signIn.title);
   await page.getByLabel(labels.signIn.loginId, { exact: true }).fill(user.login_id);
