@@ -57,6 +57,11 @@ impl TestDatabase {
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
         let url = cluster::create_database(&name).await;
+        Self::at(url)
+    }
+
+    /// The PostgreSQL database at this address.
+    fn at(url: String) -> Self {
         Self {
             config: DatabaseConfig::Postgres(PostgresConfig {
                 url,

@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 
+use super::TestDatabase;
 use super::cluster::{INSTALL, PASSWORD, as_account, programs};
 use super::disk::Disk;
 use super::ports::kept_port;
-use super::{POOL_MAX, TestDatabase};
-use crate::{DatabaseConfig, PostgresConfig};
 
 const SCRIPT: &str = include_str!("alone.sh");
 
@@ -51,14 +50,7 @@ impl PostgresAlone {
     pub fn database(&self) -> TestDatabase {
         let port = self.port;
         let url = format!("postgres://warifu:{PASSWORD}@127.0.0.1:{port}/postgres?sslmode=disable");
-        TestDatabase {
-            config: DatabaseConfig::Postgres(PostgresConfig {
-                url,
-                pool_max: POOL_MAX,
-                tls_roots: None,
-            }),
-            _folder: None,
-        }
+        TestDatabase::at(url)
     }
 }
 

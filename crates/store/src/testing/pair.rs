@@ -3,10 +3,9 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command};
 
+use super::TestDatabase;
 use super::cluster::{INSTALL, PASSWORD, as_account, programs};
 use super::ports::kept_port;
-use super::{POOL_MAX, TestDatabase};
-use crate::{DatabaseConfig, PostgresConfig};
 
 const SCRIPT: &str = include_str!("pair.sh");
 
@@ -62,14 +61,7 @@ impl PostgresPair {
         let url = format!(
             "postgres://warifu:{PASSWORD}@127.0.0.1:{one},127.0.0.1:{other}/postgres?sslmode=disable"
         );
-        TestDatabase {
-            config: DatabaseConfig::Postgres(PostgresConfig {
-                url,
-                pool_max: POOL_MAX,
-                tls_roots: None,
-            }),
-            _folder: None,
-        }
+        TestDatabase::at(url)
     }
 
     /// Lets nothing more reach the standby, as on a network that is slow at the wrong moment.
