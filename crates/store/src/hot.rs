@@ -14,6 +14,7 @@ use crate::api_answer::{KEPT_ANSWER, named_answer_of};
 use crate::api_client::{KEY_STANDING, standing_of};
 use crate::rows::{Ask, Last, RowsSql, Sql};
 use crate::token::counter_of;
+use crate::tx::{Ended, Next};
 use crate::{
     KeyStanding, NewAnswer, Row, StoreError, StoredAnswer, Tx, Value, api_answer, audit, params,
 };
@@ -60,7 +61,9 @@ pub struct HotCounter {
 pub struct Wanted<'a> {
     /// The services.
     pub services: Vec<&'a ServiceId>,
-    /// The tokens, each with its user.
+    /// What users sign in with whose tokens are not known, each with its service.
+    pub logins: Vec<(&'a ServiceId, &'a str)>,
+    /// The tokens that are known, each with its user.
     pub tokens: Vec<(&'a TokenId, &'a UserId)>,
     /// The public parts of the API keys that codes came with.
     pub key_ids: Vec<&'a str>,
@@ -73,7 +76,9 @@ pub struct Wanted<'a> {
 pub struct Ground {
     /// The services' rules.
     pub rules: HashMap<ServiceId, Rules>,
-    /// The tokens' counters.
+    /// The users of these logins, each with the live token.
+    pub bearers: HashMap<(ServiceId, String), StoredBearer>,
+    /// The counters of the tokens, and of those of the bearers.
     pub counters: HashMap<TokenId, HotCounter>,
     /// Whether the keys still are what they were.
     pub standings: HashMap<String, KeyStanding>,
@@ -92,11 +97,43 @@ pub struct Rules {
     pub has_webhooks: bool,
 }
 
+/// What is to be written of a batch that was judged, all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Settlement {
+    /// Counters, each with its token and the version that it must still have, in the order of the tokens' ids. This condition decides that a
+    /// code is accepted once (invariant 5).
+    pub swaps: Vec<(TokenId, i64, Counter)>,
+    /// What is recorded.
+    pub events: Vec<Event>,
+    /// The answers that are kept.
+    pub answers: Vec<NewAnswer>,
+}
+
+/// What is to become of a transaction that a batch was judged in.
+pub enum Judgement<T> {
+    /// It writes this, and commits.
+    Settle(Settlement, T),
+    /// It stays open, for more statements.
+    Stay(T),
+}
+
+/// What became of it.
+pub enum Judged<T> {
+    /// Written and committed.
+    Settled(T),
+    /// Another node was faster with one of the counters or answers: nothing was changed.
+    Lost,
+    /// It is open.
+    Open(Tx, T),
+}
+
 static BEARERS: RowsSql = RowsSql::new(
-    "SELECT u.service_id, u.login_id, u.user_id, u.contract_id, u.reopens_at_ms,
-         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms, t.expires_at_ms
+    "SELECT u.service_id, u.login_id, u.user_id, u.contract_id, u.reopens_at_ms, u.disabled,
+         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms, t.expires_at_ms,
+         c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
      FROM {LIST} app_user u
      LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL
+     LEFT JOIN counter c ON c.token_id = t.token_id
      WHERE u.service_id = v.column1 AND u.login_id = v.column2",
     &["TEXT", "TEXT"],
 );
@@ -124,84 +161,28 @@ static SWAP: RowsSql = RowsSql::new(
 );
 
 impl Tx {
-    /// The users of these services and login ids, each with the live token; who does not exist is left out.
+    /// Reads what a batch is judged by, lets `judge` judge it, and writes and commits what it says: on SQLite all of it in one visit, for which `judge`
+    /// runs on the database's thread; on PostgreSQL in three round trips. It is not to wait for anything: the database is held
+    /// meanwhile. Answers are kept from `now` on.
     ///
     /// # Errors
-    /// As [`Tx::query`].
-    pub async fn bearers(
-        &mut self,
-        logins: &[(&ServiceId, &str)],
-    ) -> Result<HashMap<(ServiceId, String), StoredBearer>, StoreError> {
-        let rows = logins
-            .iter()
-            .map(|(service_id, login_id)| params![*service_id, *login_id])
-            .collect();
-        self.query_rows(&BEARERS, rows)
-            .await?
-            .iter()
-            .map(|row| {
-                let login = (row.service_id()?, row.text("login_id")?.to_owned());
-                Ok((login, bearer_of(row)?))
+    /// As [`Tx::query_each`] and [`Tx::commit`].
+    pub async fn judge<T: Send + 'static>(
+        mut self,
+        wanted: &Wanted<'_>,
+        now: UnixMillis,
+        judge: impl FnOnce(Ground) -> Judgement<T> + Send + 'static,
+    ) -> Result<Judged<T>, StoreError> {
+        let decide = move |rows: &[Vec<Row>]| {
+            Ok(match judge(Ground::of(rows)?) {
+                Judgement::Settle(settlement, told) => Next::Finish(settlement.last(now), told),
+                Judgement::Stay(told) => Next::Stay(told),
             })
-            .collect()
-    }
-
-    /// Reads what a batch is judged by, in one visit to the database.
-    ///
-    /// # Errors
-    /// As [`Tx::query`].
-    pub async fn ground(&mut self, wanted: &Wanted<'_>) -> Result<Ground, StoreError> {
-        let asks = vec![
-            Ask {
-                sql: Sql::Each(RULES),
-                rows: wanted.services.iter().map(|id| params![*id]).collect(),
-            },
-            Ask {
-                sql: Sql::Rows(&COUNTERS),
-                rows: wanted
-                    .tokens
-                    .iter()
-                    .map(|(token_id, user_id)| params![*token_id, *user_id])
-                    .collect(),
-            },
-            Ask {
-                sql: Sql::Each(KEY_STANDING),
-                rows: wanted.key_ids.iter().map(|id| params![*id]).collect(),
-            },
-            Ask {
-                sql: Sql::Each(KEPT_ANSWER),
-                rows: wanted
-                    .answers
-                    .iter()
-                    .map(|(client_id, key)| params![*client_id, *key])
-                    .collect(),
-            },
-        ];
-        let answers = self.query_together(asks).await?;
-        let [rules, counters, standings, kept] = answers.as_slice() else {
-            return Err(StoreError::Statement("four answers were due".to_owned()));
         };
-        Ok(Ground {
-            rules: each(rules, |row| {
-                let rules = Rules {
-                    policy: crate::service::policy_of(row)?,
-                    fence: row.opt_at("fence_at_ms")?,
-                    has_webhooks: row.bool("has_webhooks")?,
-                };
-                Ok((row.service_id()?, rules))
-            })?,
-            counters: each(counters, |row| {
-                let hot = HotCounter {
-                    counter: counter_of(row)?,
-                    user_disabled: row.bool("disabled")?,
-                };
-                Ok((TokenId::from_stored(row.text("token_id")?), hot))
-            })?,
-            standings: each(standings, |row| {
-                let standing = standing_of(row)?;
-                Ok((standing.key_id.clone(), standing))
-            })?,
-            answers: each(kept, named_answer_of)?,
+        Ok(match self.read_and_finish(wanted.asks(), decide).await? {
+            Ended::Committed(told) => Judged::Settled(told),
+            Ended::Lost => Judged::Lost,
+            Ended::Open(told) => Judged::Open(self, told),
         })
     }
 
@@ -215,41 +196,16 @@ impl Tx {
     /// As [`Tx::query`].
     pub async fn swap_counters(
         &mut self,
-        swaps: &[(&TokenId, i64, Counter)],
+        swaps: &[(TokenId, i64, Counter)],
     ) -> Result<Vec<TokenId>, StoreError> {
-        self.query_rows(&SWAP, swap_rows(swaps))
+        let rows = swaps
+            .iter()
+            .map(|(id, expected_version, next)| swap_row(id, *expected_version, next));
+        self.query_rows(&SWAP, rows.collect())
             .await?
             .iter()
             .map(|row| Ok(TokenId::from_stored(row.text("token_id")?)))
             .collect()
-    }
-
-    /// Writes all that a batch has to write, and commits: counters as [`Tx::swap_counters`] does, events, and answers that are kept
-    /// from `now` on. `false` when another node was faster with one of the counters or answers: then nothing was changed.
-    ///
-    /// # Errors
-    /// As [`Tx::query`] and [`Tx::commit`].
-    pub async fn settle(
-        self,
-        swaps: &[(&TokenId, i64, Counter)],
-        events: &[Event],
-        answers: &[NewAnswer],
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let writes = [
-            (Sql::Rows(&SWAP), swap_rows(swaps), true),
-            (Sql::Rows(&audit::INSERT), audit::rows_of(events), false),
-            (
-                Sql::Each(api_answer::KEEP_ANSWER),
-                api_answer::rows_of(answers, now),
-                true,
-            ),
-        ];
-        let last = writes.into_iter().map(|(sql, rows, decides)| Last {
-            ask: Ask { sql, rows },
-            decides,
-        });
-        self.finish(last.collect()).await
     }
 
     /// [`Tx::swap_counters`] of one: whether it was written.
@@ -264,7 +220,9 @@ impl Tx {
         expected_version: i64,
         next: &Counter,
     ) -> Result<bool, StoreError> {
-        let swapped = self.swap_counters(&[(id, expected_version, *next)]).await?;
+        let swapped = self
+            .swap_counters(&[(id.clone(), expected_version, *next)])
+            .await?;
         Ok(swapped.len() == 1)
     }
 
@@ -288,6 +246,113 @@ impl Tx {
     }
 }
 
+impl Wanted<'_> {
+    /// The statements that read it, in the order in which [`Ground::of`] takes their rows.
+    pub(crate) fn asks(&self) -> Vec<Ask> {
+        vec![
+            Ask {
+                sql: Sql::Each(RULES),
+                rows: self.services.iter().map(|id| params![*id]).collect(),
+            },
+            Ask {
+                sql: Sql::Rows(&BEARERS),
+                rows: self
+                    .logins
+                    .iter()
+                    .map(|(service_id, login_id)| params![*service_id, *login_id])
+                    .collect(),
+            },
+            Ask {
+                sql: Sql::Rows(&COUNTERS),
+                rows: self
+                    .tokens
+                    .iter()
+                    .map(|(token_id, user_id)| params![*token_id, *user_id])
+                    .collect(),
+            },
+            Ask {
+                sql: Sql::Each(KEY_STANDING),
+                rows: self.key_ids.iter().map(|id| params![*id]).collect(),
+            },
+            Ask {
+                sql: Sql::Each(KEPT_ANSWER),
+                rows: self
+                    .answers
+                    .iter()
+                    .map(|(client_id, key)| params![*client_id, *key])
+                    .collect(),
+            },
+        ]
+    }
+}
+
+impl Ground {
+    /// What the statements of [`Wanted::asks`] found.
+    pub(crate) fn of(rows: &[Vec<Row>]) -> Result<Self, StoreError> {
+        let [rules, bearers, counters, standings, answers] = rows else {
+            return Err(StoreError::Statement("five answers were due".to_owned()));
+        };
+        let mut ground = Self {
+            rules: each(rules, |row| {
+                let rules = Rules {
+                    policy: crate::service::policy_of(row)?,
+                    fence: row.opt_at("fence_at_ms")?,
+                    has_webhooks: row.bool("has_webhooks")?,
+                };
+                Ok((row.service_id()?, rules))
+            })?,
+            bearers: HashMap::with_capacity(bearers.len()),
+            counters: each(counters, |row| {
+                Ok((TokenId::from_stored(row.text("token_id")?), hot_of(row)?))
+            })?,
+            standings: each(standings, |row| {
+                let standing = standing_of(row)?;
+                Ok((standing.key_id.clone(), standing))
+            })?,
+            answers: each(answers, named_answer_of)?,
+        };
+        for row in bearers {
+            let bearer = bearer_of(row)?;
+            if let Some(token) = &bearer.token {
+                ground.counters.insert(token.token_id.clone(), hot_of(row)?);
+            }
+            let login = (row.service_id()?, row.text("login_id")?.to_owned());
+            ground.bearers.insert(login, bearer);
+        }
+        Ok(ground)
+    }
+}
+
+impl Settlement {
+    /// The statements that write it.
+    fn last(&self, now: UnixMillis) -> Vec<Last> {
+        let swaps = self
+            .swaps
+            .iter()
+            .map(|(id, expected_version, next)| swap_row(id, *expected_version, next));
+        let writes = [
+            (Sql::Rows(&SWAP), swaps.collect(), true),
+            (
+                Sql::Rows(&audit::INSERT),
+                audit::rows_of(&self.events),
+                false,
+            ),
+            (
+                Sql::Each(api_answer::KEEP_ANSWER),
+                api_answer::rows_of(&self.answers, now),
+                true,
+            ),
+        ];
+        writes
+            .into_iter()
+            .map(|(sql, rows, decides)| Last {
+                ask: Ask { sql, rows },
+                decides,
+            })
+            .collect()
+    }
+}
+
 fn each<K: Eq + Hash, V>(
     rows: &[Row],
     read: impl FnMut(&Row) -> Result<(K, V), StoreError>,
@@ -295,20 +360,24 @@ fn each<K: Eq + Hash, V>(
     rows.iter().map(read).collect()
 }
 
-fn swap_rows(swaps: &[(&TokenId, i64, Counter)]) -> Vec<Vec<Value>> {
-    let row = |(id, expected_version, next): &(&TokenId, i64, Counter)| {
-        params![
-            *id,
-            *expected_version,
-            next.version,
-            next.last_step,
-            next.failures,
-            next.run_since_success,
-            i64::from(next.drift),
-            next.standing.as_str()
-        ]
-    };
-    swaps.iter().map(row).collect()
+fn hot_of(row: &Row) -> Result<HotCounter, StoreError> {
+    Ok(HotCounter {
+        counter: counter_of(row)?,
+        user_disabled: row.bool("disabled")?,
+    })
+}
+
+fn swap_row(id: &TokenId, expected_version: i64, next: &Counter) -> Vec<Value> {
+    params![
+        id,
+        expected_version,
+        next.version,
+        next.last_step,
+        next.failures,
+        next.run_since_success,
+        i64::from(next.drift),
+        next.standing.as_str()
+    ]
 }
 
 fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {

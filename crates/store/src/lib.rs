@@ -45,7 +45,9 @@ pub use attempt::{AttemptState, StoredAttempt};
 pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
-pub use hot::{Ground, HotCounter, Rules, StoredBearer, StoredSeed, Wanted};
+pub use hot::{
+    Ground, HotCounter, Judged, Judgement, Rules, Settlement, StoredBearer, StoredSeed, Wanted,
+};
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
 pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, OutboxCounts};

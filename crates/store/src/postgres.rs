@@ -13,6 +13,7 @@ use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
     TimeoutType,
 };
+use futures_util::future::try_join;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -28,7 +29,8 @@ use crate::limits::{
     POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
     POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
 };
-use crate::rows::{Ask, Last};
+use crate::rows::{Ask, Given, Last};
+use crate::tx::{Ended, Next};
 use crate::{Conflict, Outage, PostgresConfig, Row, StoreError, Value};
 
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
@@ -39,10 +41,12 @@ pub(crate) struct Postgres {
     pool: Pool,
 }
 
-/// A connection with an open transaction.
+/// A connection for one transaction, which begins with its first statement.
 pub(crate) struct Lease {
     /// Absent once committed.
     client: Option<Object>,
+    /// What begins the transaction, until it was sent.
+    begin: Option<&'static str>,
     /// The connection does not answer: it must not go back to the pool.
     broken: bool,
 }
@@ -95,12 +99,11 @@ impl Postgres {
 
     async fn lease(&self, begin: &'static str) -> Result<Lease, StoreError> {
         let client = self.pool.get().await.map_err(|e| unpooled(&e))?;
-        let mut lease = Lease {
+        Ok(Lease {
             client: Some(client),
+            begin: Some(begin),
             broken: false,
-        };
-        lease.simple(begin).await?;
-        Ok(lease)
+        })
     }
 }
 
@@ -111,50 +114,67 @@ impl Lease {
         sql: &'static str,
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.start().await?;
         let (client, broken) = self.parts()?;
         bounded(broken, async {
             let statement = prepare(client, sql, &batch).await?;
             let columns = columns_of(&statement);
-            in_order(batch.iter().map(|params| query(client, &statement, params)))
-                .await?
-                .iter()
-                .map(|rows| rows.iter().map(|row| read_row(row, &columns)).collect())
-                .collect()
+            in_order(
+                batch
+                    .iter()
+                    .map(|cells| query(client, &statement, each(cells))),
+            )
+            .await?
+            .iter()
+            .map(|rows| rows.iter().map(|row| read_row(row, &columns)).collect())
+            .collect()
         })
         .await
     }
 
-    /// Runs several statements over their rows, in order and in one round trip, and answers with all rows of each.
+    /// [`Lease::read_together`] of statements that may write: none of them is sent before the transaction has begun.
     pub(crate) async fn query_together(
         &mut self,
         asks: Vec<Ask>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.start().await?;
+        self.read_together(asks).await
+    }
+
+    /// Runs several statements that only read over their rows, in order and in one round trip, which begins the transaction too if they are
+    /// its first. Answers with all rows of each.
+    pub(crate) async fn read_together(
+        &mut self,
+        asks: Vec<Ask>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let begin = self.begin.take();
         let mut statements = Vec::new();
         let mut counts = Vec::with_capacity(asks.len());
         for ask in asks {
-            let chunks = ask.chunks()?;
-            counts.push(chunks.len());
-            statements.extend(chunks);
+            let listed = ask.listed()?;
+            counts.push(listed.len());
+            statements.extend(listed);
         }
         let (client, broken) = self.parts()?;
         bounded(broken, async {
             let mut prepared = Vec::with_capacity(statements.len());
-            for (sql, params) in &statements {
+            for (sql, given) in &statements {
                 let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
-                prepared.push((statement, params));
+                prepared.push((statement, given));
             }
-            let answers = in_order(
+            let reads = in_order(
                 prepared
                     .iter()
-                    .map(|(statement, params)| query(client, statement, params)),
-            )
-            .await?;
-            let mut chunks = prepared.iter().zip(&answers);
+                    .map(|(statement, given)| query(client, statement, parameters(given))),
+            );
+            // Polled in this order, and so sent in it.
+            let ((), answers) = try_join(maybe(client, begin), reads).await?;
+            let mut answered = prepared.iter().zip(&answers);
             counts
                 .iter()
                 .map(|&count| {
                     let mut all = Vec::new();
-                    for ((statement, _), rows) in chunks.by_ref().take(count) {
+                    for ((statement, _), rows) in answered.by_ref().take(count) {
                         let columns = columns_of(statement);
                         for row in rows {
                             all.push(read_row(row, &columns)?);
@@ -167,22 +187,32 @@ impl Lease {
         .await
     }
 
-    /// Runs several statements in one round trip and commits in another; `false`, and rolled back, when one that decides gave too few rows.
-    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
-        let (mut asks, mut due) = (
-            Vec::with_capacity(last.len()),
-            Vec::with_capacity(last.len()),
-        );
-        for Last { ask, decides } in last {
-            due.push(if decides { ask.rows.len() } else { 0 });
-            asks.push(ask);
-        }
+    /// Runs several statements that only read in one round trip, gives their rows to `decide`, and does what it says: the statements that it ends
+    /// with are another round trip, and the commit is a third.
+    pub(crate) async fn read_and_finish<T>(
+        &mut self,
+        asks: Vec<Ask>,
+        decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError>,
+    ) -> Result<Ended<T>, StoreError> {
+        let rows = self.read_together(asks).await?;
+        let (last, told) = match decide(&rows)? {
+            Next::Stay(told) => return Ok(Ended::Open(told)),
+            Next::Finish(last, told) => (last, told),
+        };
+        let (asks, due): (Vec<_>, Vec<_>) = last
+            .into_iter()
+            .map(|Last { ask, decides }| {
+                let due = if decides { ask.rows.len() } else { 0 };
+                (ask, due)
+            })
+            .unzip();
         let given = self.query_together(asks).await?;
         if given.iter().zip(due).any(|(rows, due)| rows.len() < due) {
-            return Ok(false);
+            return Ok(Ended::Lost);
         }
-        self.commit().await?;
-        Ok(true)
+        self.simple("COMMIT").await?;
+        self.client = None;
+        Ok(Ended::Committed(told))
     }
 
     /// Runs `sql` once for each set of parameters, in order and in one round trip, and answers with the number of rows
@@ -192,13 +222,14 @@ impl Lease {
         sql: &'static str,
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<u64>, StoreError> {
+        self.start().await?;
         let (client, broken) = self.parts()?;
         bounded(broken, async {
             let statement = prepare(client, sql, &batch).await?;
             in_order(
                 batch
                     .iter()
-                    .map(|params| execute(client, &statement, params)),
+                    .map(|cells| execute(client, &statement, each(cells))),
             )
             .await
         })
@@ -207,6 +238,7 @@ impl Lease {
 
     /// Runs a migration: several statements without parameters. A large table may need longer than any limit.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.start().await?;
         let (client, _) = self.parts()?;
         let unhurried = format!("SET LOCAL statement_timeout = 0; {sql}");
         client
@@ -216,17 +248,23 @@ impl Lease {
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        self.simple("COMMIT").await?;
+        if self.begin.is_none() {
+            self.simple("COMMIT").await?;
+        }
         self.client = None;
         Ok(())
     }
 
+    async fn start(&mut self) -> Result<(), StoreError> {
+        match self.begin.take() {
+            Some(begin) => self.simple(begin).await,
+            None => Ok(()),
+        }
+    }
+
     async fn simple(&mut self, sql: &'static str) -> Result<(), StoreError> {
         let (client, broken) = self.parts()?;
-        bounded(broken, async {
-            client.batch_execute(sql).await.map_err(|e| failed(&e))
-        })
-        .await
+        bounded(broken, async { maybe(client, Some(sql)).await }).await
     }
 
     fn parts(&mut self) -> Result<(&Object, &mut bool), StoreError> {
@@ -240,6 +278,9 @@ impl Drop for Lease {
         let Some(client) = self.client.take() else {
             return;
         };
+        if self.begin.is_some() {
+            return;
+        }
         if !self.broken {
             // The first poll puts the message on the connection's queue, behind whatever this transaction sent; nobody
             // needs the answer.
@@ -270,6 +311,13 @@ async fn bounded<T>(
         })
 }
 
+async fn maybe(client: &Object, sql: Option<&'static str>) -> Result<(), StoreError> {
+    match sql {
+        Some(sql) => client.batch_execute(sql).await.map_err(|e| failed(&e)),
+        None => Ok(()),
+    }
+}
+
 async fn prepare(
     client: &Object,
     sql: &'static str,
@@ -291,12 +339,25 @@ fn columns_of(statement: &Statement) -> Arc<[String]> {
     names.map(|column| column.name().to_owned()).collect()
 }
 
+/// What tokio-postgres takes for the parameters of a statement.
+type Parameters<'a> = Vec<&'a (dyn ToSql + Sync)>;
+
+fn parameters(given: &Given) -> Parameters<'_> {
+    match given {
+        Given::Cells(cells) => each(cells),
+        Given::Columns(columns) => each(columns),
+    }
+}
+
+fn each<T: ToSql + Sync>(values: &[T]) -> Parameters<'_> {
+    values.iter().map(|value| value as _).collect()
+}
+
 async fn query(
     client: &Object,
     statement: &Statement,
-    params: &[Value],
+    params: Parameters<'_>,
 ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
-    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
     client
         .query(statement, &params)
         .await
@@ -306,9 +367,8 @@ async fn query(
 async fn execute(
     client: &Object,
     statement: &Statement,
-    params: &[Value],
+    params: Parameters<'_>,
 ) -> Result<u64, StoreError> {
-    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
     client
         .execute(statement, &params)
         .await

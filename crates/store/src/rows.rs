@@ -1,12 +1,9 @@
-//! Statements over a list of rows. PostgreSQL takes many rows in one statement, which is what a batch of verifications costs
+//! Statements over a list of rows. PostgreSQL takes all rows in one statement, which is what a batch of verifications costs
 //! least with; SQLite takes them one by one in one visit, which costs it least. The text is the same.
 
 use std::sync::OnceLock;
 
 use crate::{StoreError, Value};
-
-/// A statement takes 1, 2, 4 .. 128 rows; other numbers are put together from these, so that few have to be prepared.
-const SIZES: usize = 8;
 
 /// A statement with the rows of parameters it is to run over, as one of several in one visit to the database.
 pub(crate) struct Ask {
@@ -42,31 +39,46 @@ impl Ask {
     /// The statements that PostgreSQL runs, each with its parameters.
     ///
     /// # Errors
-    /// As [`RowsSql::chunks`].
-    pub(crate) fn chunks(self) -> Result<Vec<(&'static str, Vec<Value>)>, StoreError> {
+    /// As [`RowsSql::columns`].
+    pub(crate) fn listed(self) -> Result<Vec<(&'static str, Given)>, StoreError> {
         match self.sql {
-            Sql::Each(sql) => Ok(self.rows.into_iter().map(|params| (sql, params)).collect()),
-            Sql::Rows(rows) => rows.chunks(self.rows),
+            Sql::Each(sql) => Ok(self
+                .rows
+                .into_iter()
+                .map(|params| (sql, Given::Cells(params)))
+                .collect()),
+            Sql::Rows(_) if self.rows.is_empty() => Ok(Vec::new()),
+            Sql::Rows(rows) => {
+                let columns = rows.columns(self.rows)?;
+                Ok(vec![(rows.list(), Given::Columns(columns))])
+            }
         }
     }
 }
 
-/// A statement over a list of rows, whose text is rendered in two ways: for a list, where its places stand for the columns of the
-/// list, and for one row, where the list is gone and they stand for the parameters.
+/// The parameters of a statement for PostgreSQL.
+pub(crate) enum Given {
+    /// One value for each.
+    Cells(Vec<Value>),
+    /// A column of a list for each.
+    Columns(Vec<Vec<Value>>),
+}
+
+/// A statement over a list of rows, whose text is rendered in two ways: for a list, whose columns are the parameters, and for one
+/// row, where the list is gone and its places stand for the parameters.
 ///
 /// | in the text | for a list | for one row |
 /// |---|---|---|
-/// | `{ROWS}` | `VALUES (..), (..)` | `VALUES (..)` |
-/// | `{LIST}`, first in a FROM clause | `(VALUES ..) AS v,` | nothing |
-/// | `{FROM}`, before the WHERE of an UPDATE | `FROM (VALUES ..) AS v` | nothing |
-/// | `v.column3` | so both databases call the third column of a list | the third parameter |
+/// | `{ROWS}` | `SELECT .. FROM unnest(..) AS v (..)` | `VALUES (..)` |
+/// | `{LIST}`, first in a FROM clause | `unnest(..) AS v (..),` | nothing |
+/// | `{FROM}`, before the WHERE of an UPDATE | `FROM unnest(..) AS v (..)` | nothing |
+/// | `v.column3` | the third column of the list | the third parameter |
 pub(crate) struct RowsSql {
     template: &'static str,
-    /// The type of each column, for PostgreSQL infers none from a list.
+    /// The type of each column, which PostgreSQL has to be told.
     types: &'static [&'static str],
     single: OnceLock<String>,
-    /// The text for 1, 2, 4 .. rows, made when it is first asked for.
-    sized: [OnceLock<String>; SIZES],
+    list: OnceLock<String>,
 }
 
 impl RowsSql {
@@ -75,7 +87,7 @@ impl RowsSql {
             template,
             types,
             single: OnceLock::new(),
-            sized: [const { OnceLock::new() }; SIZES],
+            list: OnceLock::new(),
         }
     }
 
@@ -97,52 +109,46 @@ impl RowsSql {
         })
     }
 
-    /// The statements that take all of `rows`, in their order, each with its parameters.
+    /// The text for a list, for PostgreSQL: the same for any number of rows, so that it is prepared and planned once.
+    fn list(&'static self) -> &'static str {
+        self.list.get_or_init(|| {
+            let arrays: Vec<_> = (1..)
+                .zip(self.types)
+                .map(|(number, kind)| format!("CAST(${number} AS {kind}[])"))
+                .collect();
+            let columns: Vec<_> = (1..=self.types.len())
+                .map(|number| format!("column{number}"))
+                .collect();
+            let (arrays, columns) = (arrays.join(", "), columns.join(", "));
+            let list = format!("unnest({arrays}) AS v ({columns})");
+            self.template
+                .replace("{LIST}", &format!("{list},"))
+                .replace("{FROM}", &format!("FROM {list}"))
+                .replace("{ROWS}", &format!("SELECT {columns} FROM {list}"))
+        })
+    }
+
+    /// The columns of `rows`.
     ///
     /// # Errors
     /// [`StoreError::Statement`] for a row of another number of columns.
-    pub(crate) fn chunks(
-        &'static self,
-        rows: Vec<Vec<Value>>,
-    ) -> Result<Vec<(&'static str, Vec<Value>)>, StoreError> {
-        if rows.iter().any(|row| row.len() != self.types.len()) {
-            return Err(StoreError::Statement(
-                "a row has another number of columns than the statement".to_owned(),
-            ));
+    fn columns(&self, rows: Vec<Vec<Value>>) -> Result<Vec<Vec<Value>>, StoreError> {
+        let mut columns: Vec<_> = self
+            .types
+            .iter()
+            .map(|_| Vec::with_capacity(rows.len()))
+            .collect();
+        for row in rows {
+            if row.len() != columns.len() {
+                return Err(StoreError::Statement(
+                    "a row has another number of columns than the statement".to_owned(),
+                ));
+            }
+            for (column, cell) in columns.iter_mut().zip(row) {
+                column.push(cell);
+            }
         }
-        let mut chunks = Vec::new();
-        let mut left = rows.len();
-        let mut rows = rows.into_iter();
-        while left > 0 {
-            let power = (left.ilog2() as usize).min(SIZES - 1);
-            let params = rows.by_ref().take(1 << power).flatten().collect();
-            chunks.push((self.of(power), params));
-            left -= 1 << power;
-        }
-        Ok(chunks)
-    }
-
-    fn of(&'static self, power: usize) -> &'static str {
-        self.sized[power].get_or_init(|| {
-            let mut number = 0;
-            let mut row = || {
-                let cells: Vec<_> = self
-                    .types
-                    .iter()
-                    .map(|kind| {
-                        number += 1;
-                        format!("CAST(${number} AS {kind})")
-                    })
-                    .collect();
-                format!("({})", cells.join(", "))
-            };
-            let rows: Vec<_> = (0..1_usize << power).map(|_| row()).collect();
-            let rows = format!("VALUES {}", rows.join(", "));
-            self.template
-                .replace("{LIST}", &format!("({rows}) AS v,"))
-                .replace("{FROM}", &format!("FROM ({rows}) AS v"))
-                .replace("{ROWS}", &rows)
-        })
+        Ok(columns)
     }
 }
 
@@ -161,19 +167,23 @@ mod tests {
     }
 
     #[test]
-    fn three_rows_are_two_and_one() {
-        let rows = (0..3).map(|n| vec![Value::Int(n), Value::Int(n)]).collect();
-        let chunks = STATEMENT.chunks(rows).unwrap();
-        let texts: Vec<_> = chunks.iter().map(|(sql, _)| *sql).collect();
+    fn a_list_is_given_by_its_columns() {
+        let ask = |rows| Ask {
+            sql: Sql::Rows(&STATEMENT),
+            rows,
+        };
+        let rows = (0..3).map(|n| vec![Value::Int(n), Value::Int(10 * n)]);
+        let listed = ask(rows.collect()).listed().unwrap();
+        let [(text, Given::Columns(columns))] = listed.as_slice() else {
+            panic!("it is one statement");
+        };
         assert_eq!(
-            texts,
-            [
-                "UPDATE a SET b = v.column2 FROM (VALUES (CAST($1 AS TEXT), CAST($2 AS BIGINT)), \
-                 (CAST($3 AS TEXT), CAST($4 AS BIGINT))) AS v WHERE c = v.column1",
-                "UPDATE a SET b = v.column2 FROM (VALUES (CAST($1 AS TEXT), CAST($2 AS BIGINT))) AS v \
-                 WHERE c = v.column1",
-            ]
+            *text,
+            "UPDATE a SET b = v.column2 FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS v (column1, column2) WHERE c = v.column1",
         );
-        assert!(STATEMENT.chunks(vec![vec![Value::Int(1)]]).is_err());
+        let tens = vec![Value::Int(0), Value::Int(10), Value::Int(20)];
+        assert_eq!(columns[1], tens);
+        assert!(ask(Vec::new()).listed().unwrap().is_empty());
+        assert!(ask(vec![vec![Value::Int(1)]]).listed().is_err());
     }
 }

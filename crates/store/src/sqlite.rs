@@ -23,6 +23,7 @@ use crate::limits::{
     SQLITE_THREAD_QUEUE, SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
 use crate::rows::{Ask, Last};
+use crate::tx::{Ended, Next};
 use crate::{Conflict, Outage, Row, StoreError, Value};
 
 /// The first version without the corruption bug in the reset of the write-ahead log.
@@ -166,45 +167,35 @@ impl Lease {
         &mut self,
         asks: Vec<Ask>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.run(move |connection| {
-            asks.into_iter()
-                .map(|ask| {
-                    let (sql, batch) = ask.one_by_one();
-                    if batch.is_empty() {
-                        return Ok(Vec::new());
-                    }
-                    Ok(query(connection, sql, &batch)?
-                        .into_iter()
-                        .flatten()
-                        .collect())
-                })
-                .collect()
-        })
-        .await
+        self.run(move |connection| together(connection, asks)).await
     }
 
-    /// Runs several statements and commits, in one visit; `false`, and rolled back, when one that decides gave too few rows.
-    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
-        let committed = self
+    /// Runs several statements that only read, gives their rows to `decide`, and does what it says, in one visit.
+    pub(crate) async fn read_and_finish<T: Send + 'static>(
+        &mut self,
+        asks: Vec<Ask>,
+        decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError> + Send + 'static,
+    ) -> Result<Ended<T>, StoreError> {
+        let ended = self
             .run(move |connection| {
-                for Last { ask, decides } in last {
-                    let (sql, batch) = ask.one_by_one();
-                    if batch.is_empty() {
-                        continue;
-                    }
-                    let given = count_rows(connection, sql, &batch)?;
-                    if decides && given < batch.len() {
-                        return Ok(false);
-                    }
-                }
-                execute(connection, "COMMIT")?;
-                Ok(true)
+                let rows = together(connection, asks)?;
+                let (last, told) = match decide(&rows)? {
+                    Next::Stay(told) => return Ok(Ended::Open(told)),
+                    Next::Finish(last, told) => (last, told),
+                };
+                Ok(if finish(connection, last)? {
+                    Ended::Committed(told)
+                } else {
+                    Ended::Lost
+                })
             })
             .await?;
-        if committed && let Some(held) = self.held.take() {
+        if matches!(ended, Ended::Committed(_))
+            && let Some(held) = self.held.take()
+        {
             held.go_home();
         }
-        Ok(committed)
+        Ok(ended)
     }
 
     /// Runs `sql` once for each set of parameters and answers with the number of rows each one changed.
@@ -372,6 +363,38 @@ fn execute(connection: &Connection, sql: &'static str) -> Result<(), StoreError>
         .raw_execute()
         .map_err(|e| failed(&e))?;
     Ok(())
+}
+
+/// All rows of each of several statements.
+fn together(connection: &Connection, asks: Vec<Ask>) -> Result<Vec<Vec<Row>>, StoreError> {
+    asks.into_iter()
+        .map(|ask| {
+            let (sql, batch) = ask.one_by_one();
+            if batch.is_empty() {
+                return Ok(Vec::new());
+            }
+            Ok(query(connection, sql, &batch)?
+                .into_iter()
+                .flatten()
+                .collect())
+        })
+        .collect()
+}
+
+/// Runs what a transaction ends with and commits; `false`, and not committed, when a statement that decides gave too few rows.
+fn finish(connection: &Connection, last: Vec<Last>) -> Result<bool, StoreError> {
+    for Last { ask, decides } in last {
+        let (sql, batch) = ask.one_by_one();
+        if batch.is_empty() {
+            continue;
+        }
+        let given = count_rows(connection, sql, &batch)?;
+        if decides && given < batch.len() {
+            return Ok(false);
+        }
+    }
+    execute(connection, "COMMIT")?;
+    Ok(true)
 }
 
 fn query(

@@ -38,7 +38,23 @@ pub struct Tx {
 
 enum Lease {
     Sqlite(sqlite::Lease),
-    Postgres(postgres::Lease),
+    Postgres(Box<postgres::Lease>),
+}
+
+/// What is to become of a transaction after it was read in.
+pub(crate) enum Next<T> {
+    /// It ends with these statements and the commit.
+    Finish(Vec<Last>, T),
+    /// It stays open.
+    Stay(T),
+}
+
+/// What became of it.
+pub(crate) enum Ended<T> {
+    Committed(T),
+    /// A statement that decides gave too few rows: the transaction is to be dropped.
+    Lost,
+    Open(T),
 }
 
 impl Store {
@@ -69,7 +85,7 @@ impl Store {
         let _place = self.queue()?;
         let lease = match &self.shared.database {
             Database::Sqlite(sqlite) => Lease::Sqlite(sqlite.begin().await?),
-            Database::Postgres(postgres) => Lease::Postgres(postgres.begin().await?),
+            Database::Postgres(postgres) => Lease::Postgres(Box::new(postgres.begin().await?)),
         };
         Ok(Tx { lease, sound: true })
     }
@@ -83,7 +99,7 @@ impl Store {
         let _place = self.queue()?;
         let lease = match &self.shared.database {
             Database::Sqlite(sqlite) => Lease::Sqlite(sqlite.read().await?),
-            Database::Postgres(postgres) => Lease::Postgres(postgres.read().await?),
+            Database::Postgres(postgres) => Lease::Postgres(Box::new(postgres.read().await?)),
         };
         Ok(Tx { lease, sound: true })
     }
@@ -220,32 +236,21 @@ impl Tx {
         sql: &'static RowsSql,
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
-        let sql = Sql::Rows(sql);
-        let mut answers = self.query_together(vec![Ask { sql, rows }]).await?;
-        Ok(answers.pop().unwrap_or_default())
-    }
-
-    /// Runs several statements in one visit to the database, and answers with all rows that each of them gives.
-    ///
-    /// # Errors
-    /// As [`Tx::query_each`].
-    pub(crate) async fn query_together(
-        &mut self,
-        asks: Vec<Ask>,
-    ) -> Result<Vec<Vec<Row>>, StoreError> {
-        if asks.iter().all(|ask| ask.rows.is_empty()) {
-            return Ok(asks.iter().map(|_| Vec::new()).collect());
+        if rows.is_empty() {
+            return Ok(Vec::new());
         }
-        for ask in &asks {
-            Self::check_batch(&ask.rows)?;
-        }
+        Self::check_batch(&rows)?;
+        let asks = vec![Ask {
+            sql: Sql::Rows(sql),
+            rows,
+        }];
         self.start()?;
         let answer = match &mut self.lease {
             Lease::Sqlite(lease) => lease.query_together(asks).await,
             Lease::Postgres(lease) => lease.query_together(asks).await,
         };
         self.sound = answer.is_ok();
-        answer
+        Ok(answer?.pop().unwrap_or_default())
     }
 
     /// Makes everything permanent. When this returns, it is on the disk.
@@ -263,20 +268,35 @@ impl Tx {
         }
     }
 
-    /// Runs several statements and commits; on SQLite in one visit to the database. `false` when a statement that decides gave too few
-    /// rows: then nothing was changed.
+    /// Runs several statements that only read, gives their rows to `decide`, and does what it says; on SQLite in one visit to the database, for
+    /// which `decide` runs on its thread. Nothing can be done with the transaction any more unless it stayed open.
     ///
     /// # Errors
-    /// As [`Tx::query_each`] and [`Tx::commit`].
-    pub(crate) async fn finish(mut self, last: Vec<Last>) -> Result<bool, StoreError> {
-        for Last { ask, .. } in &last {
+    /// As [`Tx::query_each`] and [`Tx::commit`], and those of `decide`.
+    pub(crate) async fn read_and_finish<T: Send + 'static>(
+        &mut self,
+        asks: Vec<Ask>,
+        decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError> + Send + 'static,
+    ) -> Result<Ended<T>, StoreError> {
+        for ask in &asks {
             Self::check_batch(&ask.rows)?;
         }
         self.start()?;
-        match self.lease {
-            Lease::Sqlite(lease) => lease.finish(last).await,
-            Lease::Postgres(lease) => lease.finish(last).await,
-        }
+        let decide = |rows: &[Vec<Row>]| {
+            let next = decide(rows)?;
+            if let Next::Finish(last, _) = &next {
+                for Last { ask, .. } in last {
+                    Self::check_batch(&ask.rows)?;
+                }
+            }
+            Ok(next)
+        };
+        let ended = match &mut self.lease {
+            Lease::Sqlite(lease) => lease.read_and_finish(asks, decide).await?,
+            Lease::Postgres(lease) => lease.read_and_finish(asks, decide).await?,
+        };
+        self.sound = matches!(ended, Ended::Open(_));
+        Ok(ended)
     }
 
     /// Runs a migration, with `{BLOB}` standing for this database's type for bytes.

@@ -228,18 +228,33 @@ impl Keys {
         column: &Column<'_>,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let sealed = Sealed::from_stored(sealed.to_vec());
-        match column.at(|place| self.vault.open(place, &sealed)) {
+        match self.unseal_at_once(column, sealed) {
             Err(VaultError::UnknownKey) => {
                 self.load_data_keys().await?;
-                Ok(column.at(|place| self.vault.open(place, &sealed))?)
+                Ok(self.unseal_at_once(column, sealed)?)
             }
             other => Ok(other?),
         }
     }
 
+    /// The same with the data keys that are known.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownKey`] when [`Keys::load_data_keys`] may help; another one when it was changed or moved.
+    pub(super) fn unseal_at_once(
+        &self,
+        column: &Column<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let sealed = Sealed::from_stored(sealed.to_vec());
+        column.at(|place| self.vault.open(place, &sealed))
+    }
+
     /// Opens with every stored data key; none of them seals before it was granted to this node.
-    async fn load_data_keys(&self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// [`Failure::Store`], [`Failure::Vault`].
+    pub(super) async fn load_data_keys(&self) -> Result<(), Failure> {
         let stored = self.store.read().await?.data_keys().await?;
         for key in stored {
             let id = DataKeyId::from_text(&key.id).ok_or(VaultError::Format)?;

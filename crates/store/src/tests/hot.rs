@@ -12,7 +12,11 @@ use warifu_core::verification::Counter;
 use super::records::event;
 use super::relying::store_client;
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
-use crate::{HotCounter, NewAnswer, Store, StoredAnswer, Wanted, on_both_databases};
+use crate::tx::{Ended, Next};
+use crate::{
+    Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store, StoreError,
+    StoredAnswer, Tx, Wanted, on_both_databases,
+};
 
 on_both_databases! { store:
     r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out,
@@ -21,6 +25,7 @@ on_both_databases! { store:
     a_disabled_user_is_seen_with_the_counter,
     a_batch_of_any_size_is_taken,
     a_batch_is_written_with_its_events_or_not_at_all,
+    what_was_judged_may_stay_open_and_be_committed_later,
     r23_a_fence_only_rises,
 }
 
@@ -37,6 +42,17 @@ async fn store_tokens(store: &Store) -> Vec<(TokenId, UserId)> {
         made.push((token.id, user.id));
     }
     made
+}
+
+impl Tx {
+    /// What a batch would be judged by.
+    pub(super) async fn ground(&mut self, wanted: &Wanted<'_>) -> Result<Ground, StoreError> {
+        let decide = |rows: &[Vec<Row>]| Ok(Next::Stay(Ground::of(rows)?));
+        match self.read_and_finish(wanted.asks(), decide).await? {
+            Ended::Open(ground) => Ok(ground),
+            Ended::Committed(_) | Ended::Lost => panic!("it was to stay open"),
+        }
+    }
 }
 
 async fn read(store: &Store, tokens: &[(TokenId, UserId)]) -> Vec<HotCounter> {
@@ -77,7 +93,10 @@ async fn r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out(
     let swaps: Vec<_> = tokens
         .iter()
         .zip(&before)
-        .map(|((token, _), hot)| (token, hot.counter.version, next(&hot.counter, 7)))
+        .map(|((token, _), hot)| {
+            let next = next(&hot.counter, 7);
+            (token.clone(), hot.counter.version, next)
+        })
         .collect();
     let mut tx = store.begin().await.unwrap();
     let mut won = tx.swap_counters(&swaps).await.unwrap();
@@ -107,7 +126,10 @@ async fn r12_of_many_nodes_that_write_the_same_batch_one_wins_each_token(store: 
             let swaps: Vec<_> = tokens
                 .iter()
                 .zip(before.iter())
-                .map(|((token, _), hot)| (token, hot.counter.version, next(&hot.counter, node)))
+                .map(|((token, _), hot)| {
+                    let next = next(&hot.counter, node);
+                    (token.clone(), hot.counter.version, next)
+                })
                 .collect();
             let mut tx = store.begin().await.unwrap();
             let won = tx.swap_counters(&swaps).await.unwrap();
@@ -127,22 +149,29 @@ async fn a_bearer_comes_with_the_live_token_and_strangers_are_left_out(store: St
     store_token(&store, &taro, 1, revoked).await;
     let bank = taro.service_id.clone();
     let other = ServiceId::parse("other").unwrap();
-    let asked = [
-        (&bank, taro.login_id.as_str()),
-        (&bank, "nobody"),
-        (&other, taro.login_id.as_str()),
-    ];
-    let found = store.read().await.unwrap().bearers(&asked).await.unwrap();
-    assert_eq!(found.len(), 1);
+    let wanted = Wanted {
+        logins: vec![
+            (&bank, taro.login_id.as_str()),
+            (&bank, "nobody"),
+            (&other, taro.login_id.as_str()),
+        ],
+        ..Wanted::default()
+    };
+    let ground = async || store.read().await.unwrap().ground(&wanted).await.unwrap();
+    let found = ground().await;
+    assert_eq!((found.bearers.len(), found.counters.len()), (1, 0));
     let key = (bank.clone(), taro.login_id.clone());
-    assert_eq!(
-        (&found[&key].user_id, &found[&key].token),
-        (&taro.id, &None)
-    );
+    let bearer = &found.bearers[&key];
+    assert_eq!((&bearer.user_id, &bearer.token), (&taro.id, &None));
 
-    let (token, _) = store_token(&store, &taro, 2, TokenState::Activated).await;
-    let found = store.read().await.unwrap().bearers(&asked).await.unwrap();
-    let seed = found[&key].token.as_ref().unwrap();
+    let (token, counter) = store_token(&store, &taro, 2, TokenState::Activated).await;
+    let found = ground().await;
+    let hot = HotCounter {
+        counter,
+        user_disabled: false,
+    };
+    assert_eq!(found.counters, [(token.id.clone(), hot)].into());
+    let seed = found.bearers[&key].token.as_ref().unwrap();
     assert_eq!(
         (&seed.token_id, seed.parameters),
         (&token.id, token.parameters)
@@ -215,13 +244,21 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
         }]
     };
     let settle = async |swaps: &[(TokenId, i64, Counter)], number: u8, answers: &[NewAnswer]| {
-        let swaps: Vec<_> = swaps
-            .iter()
-            .map(|(id, version, next)| (id, *version, *next))
-            .collect();
-        let events = [event(&number.to_string(), NOW, Actor::System)];
+        let settlement = Settlement {
+            swaps: swaps.to_vec(),
+            events: vec![event(&number.to_string(), NOW, Actor::System)],
+            answers: answers.to_vec(),
+        };
         let tx = store.begin().await.unwrap();
-        tx.settle(&swaps, &events, answers, NOW).await.unwrap()
+        let judge = move |_| Judgement::Settle(settlement, number);
+        match tx.judge(&Wanted::default(), NOW, judge).await.unwrap() {
+            Judged::Settled(told) => {
+                assert_eq!(told, number);
+                true
+            }
+            Judged::Lost => false,
+            Judged::Open(..) => panic!("it was to end"),
+        }
     };
     assert!(settle(&swaps(1, &before), 1, &answers("one")).await);
     assert_eq!(written(&store).await, (1, 1));
@@ -237,6 +274,33 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
     assert!(settle(&swaps(2, &current), 4, &[]).await);
     assert_eq!(written(&store).await, (2, 1));
     assert!(settle(&[], 5, &[]).await);
+}
+
+async fn what_was_judged_may_stay_open_and_be_committed_later(store: Store) {
+    let tokens = store_tokens(&store).await;
+    let before = read(&store, &tokens).await;
+    let (token, user) = &tokens[0];
+    let wanted = Wanted {
+        tokens: vec![(token, user)],
+        ..Wanted::default()
+    };
+    for commits in [false, true] {
+        let tx = store.begin().await.unwrap();
+        let judge = |ground: Ground| Judgement::Stay(ground.counters);
+        let judged = tx.judge(&wanted, NOW, judge).await.unwrap();
+        let Judged::Open(mut tx, counters) = judged else {
+            panic!("it was to stay open");
+        };
+        let counter = counters[token].counter;
+        let next = next(&counter, 9);
+        let swap = tx.swap_counter(token, counter.version, &next);
+        assert!(swap.await.unwrap());
+        if commits {
+            tx.commit().await.unwrap();
+        }
+    }
+    let after = read(&store, &tokens[..1]).await;
+    assert_eq!(after[0].counter, next(&before[0].counter, 9));
 }
 
 async fn r23_a_fence_only_rises(store: Store) {

@@ -2,7 +2,8 @@
 //! order they came, write all counters by one conditional statement, and for those that it wrote all that follows: events, sessions,
 //! mails, kept answers. Who lost the conditional write to another node is judged again with the next batch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -12,12 +13,13 @@ use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
-use warifu_store::{Ground, Store};
+use warifu_store::{Ground, Judged, Judgement, Settlement, Store};
+use warifu_vault::VaultError;
 
 use super::Word;
 use super::bearer::{Bearer, Found, Opened};
-use super::ground::{self, Record};
-use super::queue::{Answer, Channel, Codes, Job};
+use super::ground;
+use super::queue::{Answer, Channel, Codes, Job, Login, Question};
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
 use crate::app::keys::Keys;
@@ -68,6 +70,15 @@ enum Steps {
     Several,
 }
 
+/// A batch that was judged.
+struct Batch {
+    drafts: Vec<Draft>,
+    folds: BTreeMap<TokenId, Fold>,
+    ground: Ground,
+    /// What was recorded of it already.
+    outcomes: Vec<&'static str>,
+}
+
 /// A counter as it was read, and after the codes of this batch.
 pub(super) struct Fold {
     pub(super) before: Counter,
@@ -76,7 +87,7 @@ pub(super) struct Fold {
 
 impl Verifier {
     /// Judges the jobs and answers them after the commit; gives back those that are to be judged again.
-    pub(super) async fn judge(&self, mut jobs: Vec<Job>) -> Vec<Job> {
+    pub(super) async fn judge(self: &Arc<Self>, mut jobs: Vec<Job>) -> Vec<Job> {
         jobs.retain(Job::is_awaited);
         if jobs.is_empty() {
             return jobs;
@@ -86,7 +97,8 @@ impl Verifier {
             return answer_all(jobs, &Refusal::ClockUnsure.into());
         };
         let began = Instant::now();
-        let drafts = match self.settle(&jobs, now).await {
+        let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
+        let drafts = match self.settle(&questions, now).await {
             Ok(drafts) => drafts,
             Err(Failure::Store(error)) if error.is_conflict() => {
                 jobs.iter().map(|_| Draft::Again { lost: true }).collect()
@@ -95,9 +107,17 @@ impl Verifier {
         };
         self.metrics.committed(jobs.len(), began.elapsed());
         let mut again = Vec::new();
+        let mut keys_are_missing = false;
         for (mut job, draft) in jobs.into_iter().zip(drafts) {
             match draft {
-                Draft::Done(answer) => job.answer(*answer),
+                Draft::Done(answer) => match *answer {
+                    Err(Failure::Vault(VaultError::UnknownKey)) if !job.keys_were_read => {
+                        job.keys_were_read = true;
+                        keys_are_missing = true;
+                        again.push(job);
+                    }
+                    answer => job.answer(answer),
+                },
                 Draft::Again { lost } => {
                     job.losses += u32::from(lost);
                     if job.losses > LOSSES_MAX {
@@ -111,42 +131,66 @@ impl Verifier {
                 }
             }
         }
+        if keys_are_missing && let Err(failure) = self.keys.load_data_keys().await {
+            return answer_all(again, &failure);
+        }
         again
     }
 
-    /// Gives each job's fate, in their order.
-    async fn settle(&self, jobs: &[Job], now: UnixMillis) -> Result<Vec<Draft>, Failure> {
-        if let Some(drafts) = self.attempt(jobs, now, Steps::One).await? {
+    /// Gives the fate of each question, in their order.
+    async fn settle(
+        self: &Arc<Self>,
+        questions: &[Arc<Question>],
+        now: UnixMillis,
+    ) -> Result<Vec<Draft>, Failure> {
+        if let Some(drafts) = self.attempt(questions, now, Steps::One).await? {
             return Ok(drafts);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
-        let drafts = self.attempt(jobs, now, Steps::Several).await?;
+        let drafts = self.attempt(questions, now, Steps::Several).await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
-        Ok(drafts.unwrap_or_else(|| jobs.iter().map(|_| Draft::Again { lost: true }).collect()))
+        let again = || questions.iter().map(|_| Draft::Again { lost: true });
+        Ok(drafts.unwrap_or_else(|| again().collect()))
     }
 
     /// Judges, writes and commits; `None` when nothing was written because another node was faster.
     async fn attempt(
-        &self,
-        jobs: &[Job],
+        self: &Arc<Self>,
+        questions: &[Arc<Question>],
         now: UnixMillis,
         steps: Steps,
     ) -> Result<Option<Vec<Draft>>, Failure> {
-        let found = self.find(jobs, now).await?;
-        // Nothing but statements from here to the commit (invariant 3); what was read before only gave the seeds.
-        let mut tx = self.store.begin().await?;
-        let ground = ground::read(&mut tx, jobs, &found).await?;
-        let (mut drafts, folds) = self.fold(jobs, found, &ground, now);
-        if steps == Steps::One && ground::nothing_else_follows(&ground, jobs, &drafts) {
-            let record = ground::record(&ground, jobs, &mut drafts, now)?;
-            let swaps = ground::swaps(&folds);
-            let written = tx.settle(&swaps, &record.events, &record.answers, now);
-            if !written.await? {
-                return Ok(None);
+        let known = self.remembered(questions, now);
+        let wanted = ground::wanted(questions, &known);
+        // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
+        let tx = self.store.begin().await?;
+        let judge = {
+            let (verifier, known) = (Arc::clone(self), known.clone());
+            let questions = questions.to_vec();
+            move |ground| {
+                // It runs on the database's thread, which has to outlive a defect (R90).
+                let judge = || verifier.judge_by(ground, &questions, known, now, steps);
+                catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_panic| {
+                    let what = "a batch of verifications met a defect";
+                    Judgement::Stay(Err(Failure::fault(what)))
+                })
             }
-            self.tell(&record, 0);
-            return Ok(Some(drafts));
-        }
+        };
+        let (mut tx, batch) = match tx.judge(&wanted, now, judge).await? {
+            Judged::Lost => return Ok(None),
+            Judged::Settled(batch) => {
+                let batch = batch?;
+                self.tell(&batch.outcomes, 0);
+                return Ok(Some(batch.drafts));
+            }
+            Judged::Open(tx, batch) => (tx, batch?),
+        };
+        let Batch {
+            mut drafts,
+            folds,
+            ground,
+            ..
+        } = batch;
         let lost = ground::swap(&mut tx, &folds).await?;
         for draft in &mut drafts {
             if let Draft::Judged(bearer, _) = draft
@@ -155,48 +199,110 @@ impl Verifier {
                 *draft = Draft::Again { lost: true };
             }
         }
-        let written = ground::write(&ground, &mut tx, jobs, &mut drafts, now).await?;
-        let Some((record, told)) = written else {
+        let written = ground::write(&ground, &mut tx, questions, &mut drafts, now).await?;
+        let Some((outcomes, told)) = written else {
             return Ok(None);
         };
         tx.commit().await?;
-        self.tell(&record, told);
+        self.tell(&outcomes, told);
         Ok(Some(drafts))
     }
 
+    /// Judges the questions by what was read, and says whether everything can be written at once.
+    fn judge_by(
+        &self,
+        mut ground: Ground,
+        questions: &[Arc<Question>],
+        known: Vec<Option<Arc<Bearer>>>,
+        now: UnixMillis,
+        steps: Steps,
+    ) -> Judgement<Result<Batch, Failure>> {
+        let found = self.found(questions, known, &mut ground);
+        let (mut drafts, folds) = self.fold(questions, found, &ground, now);
+        let mut settlement = None;
+        let mut outcomes = Vec::new();
+        if steps == Steps::One && ground::nothing_else_follows(&ground, questions, &drafts) {
+            match ground::record(&ground, questions, &mut drafts, now) {
+                Ok(record) => {
+                    outcomes = record.outcomes();
+                    settlement = Some(Settlement {
+                        swaps: ground::swaps(&folds),
+                        events: record.events,
+                        answers: record.answers,
+                    });
+                }
+                Err(failure) => return Judgement::Stay(Err(failure)),
+            }
+        }
+        let batch = Ok(Batch {
+            drafts,
+            folds,
+            ground,
+            outcomes,
+        });
+        match settlement {
+            Some(settlement) => Judgement::Settle(settlement, batch),
+            None => Judgement::Stay(batch),
+        }
+    }
+
+    /// Who is behind each question: the bearers that this node remembers, and those that were read.
+    fn found(
+        &self,
+        questions: &[Arc<Question>],
+        known: Vec<Option<Arc<Bearer>>>,
+        ground: &mut Ground,
+    ) -> Vec<Result<Found, Failure>> {
+        let mut stored = std::mem::take(&mut ground.bearers);
+        let mut opened: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
+        questions
+            .iter()
+            .zip(known)
+            .map(|(question, known)| match known {
+                Some(bearer) => Ok(Found::Bearer(bearer)),
+                None => opened
+                    .entry(&question.login)
+                    .or_insert_with_key(|login| {
+                        let key = (login.service_id.clone(), login.login_id.clone());
+                        self.open(login, stored.remove(&key))
+                    })
+                    .clone(),
+            })
+            .collect()
+    }
+
     /// Tells those who wait for it what was committed.
-    fn tell(&self, record: &Record, told: usize) {
-        let mut outcomes = record.events.iter().map(|event| event.outcome);
-        if outcomes.any(|outcome| outcome == Verdict::SuspendedNow.as_str()) {
+    fn tell(&self, outcomes: &[&'static str], told: usize) {
+        if outcomes.contains(&Verdict::SuspendedNow.as_str()) {
             self.mail_waits.notify_one();
         }
         if told > 0 {
             self.webhook_waits.notify_one();
         }
-        for event in &record.events {
-            self.metrics.verified(event.outcome);
+        for outcome in outcomes {
+            self.metrics.verified(outcome);
         }
     }
 
     /// Lets the core judge the codes in the order they came, the same token's one after the other.
     fn fold(
         &self,
-        jobs: &[Job],
+        questions: &[Arc<Question>],
         found: Vec<Result<Found, Failure>>,
         ground: &Ground,
         now: UnixMillis,
     ) -> (Vec<Draft>, BTreeMap<TokenId, Fold>) {
         let mut folds = BTreeMap::new();
         let mut named = HashSet::new();
-        let drafts = jobs
+        let drafts = questions
             .iter()
             .zip(found)
-            .map(|(job, found)| {
+            .map(|(question, found)| {
                 let mut name = None;
                 if let Channel::Client {
                     caller,
                     idempotency,
-                } = &job.question.channel
+                } = &question.channel
                 {
                     let standing = ground.standings.get(&caller.key_id);
                     if !standing.is_some_and(|standing| caller.stands(standing, now)) {
@@ -217,7 +323,7 @@ impl Verifier {
                 }
                 let draft = match found {
                     Err(failure) => Draft::refused(failure),
-                    Ok(found) => self.fold_one(job, found, ground, &mut folds, now),
+                    Ok(found) => self.fold_one(question, found, ground, &mut folds, now),
                 };
                 // What keeps no answer makes nobody wait for one.
                 if matches!(draft, Draft::Judged(..) | Draft::Unjudged { .. }) {
@@ -231,13 +337,12 @@ impl Verifier {
 
     fn fold_one(
         &self,
-        job: &Job,
+        question: &Question,
         found: Found,
         ground: &Ground,
         folds: &mut BTreeMap<TokenId, Fold>,
         now: UnixMillis,
     ) -> Draft {
-        let question = &job.question;
         let Some(rules) = ground.rules.get(&question.login.service_id) else {
             return Draft::refused(Refusal::NotFound);
         };

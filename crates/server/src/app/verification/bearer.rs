@@ -1,6 +1,5 @@
 //! Who is behind a login: the user with the opened token, remembered while it is used often.
 
-use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +11,7 @@ use warifu_core::time::UnixMillis;
 use warifu_store::StoredBearer;
 
 use super::batch::Verifier;
-use super::queue::{Job, Login};
+use super::queue::{Login, Question};
 use crate::app::Failure;
 use crate::app::keys::Column;
 
@@ -70,56 +69,34 @@ impl Found {
 }
 
 impl Verifier {
-    /// The bearers of the jobs, as this node remembers them, or as the database has them.
-    pub(super) async fn find(
+    /// The bearers of the questions, as far as this node remembers them.
+    pub(super) fn remembered(
         &self,
-        jobs: &[Job],
+        questions: &[Arc<Question>],
         now: UnixMillis,
-    ) -> Result<Vec<Result<Found, Failure>>, Failure> {
-        let mut known = Vec::with_capacity(jobs.len());
-        let mut unknown = HashSet::new();
-        {
-            let mut opened = self.opened.cache();
-            for login in jobs.iter().map(|job| &job.question.login) {
-                // Another node may have renewed it: who is remembered as over is looked at again.
-                let bearer = opened
-                    .get(login)
-                    .filter(|bearer| !is_over(bearer.expires_at, now))
-                    .map(Arc::clone);
-                if bearer.is_none() {
-                    unknown.insert(login);
-                }
-                known.push(bearer);
-            }
-        }
-        let mut fresh: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
-        if !unknown.is_empty() {
-            let asked: Vec<_> = unknown
-                .iter()
-                .map(|login| (&login.service_id, login.login_id.as_str()))
-                .collect();
-            let mut stored = self.store.read().await?.bearers(&asked).await?;
-            for login in unknown {
-                let key = (login.service_id.clone(), login.login_id.clone());
-                let found = self.open(login, stored.remove(&key)).await;
-                fresh.insert(login, found);
-            }
-        }
-        Ok(jobs
+    ) -> Vec<Option<Arc<Bearer>>> {
+        let mut opened = self.opened.cache();
+        questions
             .iter()
-            .zip(known)
-            .map(|(job, bearer)| match bearer {
-                Some(bearer) => Ok(Found::Bearer(bearer)),
-                None => match fresh.get(&job.question.login) {
-                    Some(Ok(found)) => Ok(found.clone()),
-                    Some(Err(failure)) => Err(failure.clone()),
-                    None => Ok(Found::Nobody),
-                },
+            // Another node may have renewed it: who is remembered as over is looked at again.
+            .map(|question| {
+                opened
+                    .get(&question.login)
+                    .filter(|bearer| !is_over(bearer.expires_at, now))
+                    .map(Arc::clone)
             })
-            .collect())
+            .collect()
     }
 
-    async fn open(&self, login: &Login, stored: Option<StoredBearer>) -> Result<Found, Failure> {
+    /// Who is behind a login, from what the database has, and remembers it.
+    ///
+    /// # Errors
+    /// [`Failure::Vault`] when the seed cannot be opened, with the data keys that are known.
+    pub(super) fn open(
+        &self,
+        login: &Login,
+        stored: Option<StoredBearer>,
+    ) -> Result<Found, Failure> {
         let Some(stored) = stored else {
             return Ok(Found::Nobody);
         };
@@ -134,7 +111,7 @@ impl Verifier {
             row: token.token_id.as_str(),
             parameters: &token.parameters,
         };
-        let bytes = self.keys.unseal(&column, &token.sealed_seed).await?;
+        let bytes = self.keys.unseal_at_once(&column, &token.sealed_seed)?;
         let seed = Seed::new(bytes.to_vec(), token.parameters.algorithm)
             .ok_or(Failure::fault("a stored seed has the wrong length"))?;
         let bearer = Arc::new(Bearer {

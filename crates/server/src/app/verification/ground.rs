@@ -2,6 +2,7 @@
 //! it in the channel that the code came in by (invariant 4).
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use warifu_core::audit::{Action, Event};
 use warifu_core::id::{AuditId, TokenId, UserId};
@@ -15,8 +16,8 @@ use warifu_core::verification::{Counter, Verdict};
 use warifu_store::{Ground, NewAnswer, Tx, Wanted};
 
 use super::batch::{Draft, Fold};
-use super::bearer::Found;
-use super::queue::{Answer, Channel, Job};
+use super::bearer::Bearer;
+use super::queue::{Answer, Channel, Login, Question};
 use super::{Verification, Verified};
 use crate::app::Failure;
 use crate::app::idempotency::new_answer;
@@ -25,40 +26,43 @@ use crate::app::session::{Session, step_up};
 use crate::app::webhooks::enqueue_events;
 use crate::clock::naming_rng;
 
-/// Reads what the jobs are judged by.
-pub(super) async fn read(
-    tx: &mut Tx,
-    jobs: &[Job],
-    found: &[Result<Found, Failure>],
-) -> Result<Ground, Failure> {
-    // Almost always one of each.
-    let (mut services, mut key_ids) = (Vec::new(), Vec::new());
+/// What the questions are judged by, to be read; `known` are the bearers that are remembered.
+pub(super) fn wanted<'a>(
+    questions: &'a [Arc<Question>],
+    known: &'a [Option<Arc<Bearer>>],
+) -> Wanted<'a> {
+    let mut wanted = Wanted::default();
+    let mut logins = HashSet::new();
     let mut answers = HashSet::new();
-    for question in jobs.iter().map(|job| &job.question) {
-        add(&mut services, &question.login.service_id);
+    for (question, known) in questions.iter().zip(known) {
+        let Login {
+            service_id,
+            login_id,
+        } = &question.login;
+        // Almost always one service and one key.
+        add(&mut wanted.services, service_id);
+        match known {
+            // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
+            Some(bearer) => wanted.tokens.push((&bearer.token_id, &bearer.user_id)),
+            None if logins.insert(&question.login) => {
+                wanted.logins.push((service_id, login_id.as_str()));
+            }
+            None => {}
+        }
         if let Channel::Client {
             caller,
             idempotency,
         } = &question.channel
         {
-            add(&mut key_ids, caller.key_id.as_str());
-            if let Some(asked) = idempotency {
-                answers.insert((&caller.client_id, asked.key.as_str()));
+            add(&mut wanted.key_ids, caller.key_id.as_str());
+            if let Some(asked) = idempotency
+                && answers.insert((&caller.client_id, asked.key.as_str()))
+            {
+                wanted.answers.push((&caller.client_id, asked.key.as_str()));
             }
         }
     }
-    // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
-    let tokens = found.iter().filter_map(|found| match found {
-        Ok(Found::Bearer(bearer)) => Some((&bearer.token_id, &bearer.user_id)),
-        _ => None,
-    });
-    let wanted = Wanted {
-        services,
-        tokens: tokens.collect(),
-        key_ids,
-        answers: answers.into_iter().collect(),
-    };
-    Ok(tx.ground(&wanted).await?)
+    wanted
 }
 
 fn add<T: PartialEq>(several: &mut Vec<T>, one: T) {
@@ -82,26 +86,31 @@ struct Told {
 }
 
 /// Whether events and answers are all that follows from these drafts, so that they can be written and committed in one step.
-pub(super) fn nothing_else_follows(ground: &Ground, jobs: &[Job], drafts: &[Draft]) -> bool {
-    let alone = |(job, draft): (&Job, &Draft)| match draft {
+pub(super) fn nothing_else_follows(
+    ground: &Ground,
+    questions: &[Arc<Question>],
+    drafts: &[Draft],
+) -> bool {
+    let alone = |(question, draft): (&Arc<Question>, &Draft)| match draft {
         Draft::Done(_) | Draft::Again { .. } => true,
-        Draft::Judged(_, verdict) => job.question.channel.is_client() && !has_sequel(*verdict),
-        Draft::Unjudged { .. } => job.question.channel.is_client(),
+        Draft::Judged(_, verdict) => question.channel.is_client() && !has_sequel(*verdict),
+        Draft::Unjudged { .. } => question.channel.is_client(),
     };
-    jobs.iter().zip(drafts).all(alone) && !ground.rules.values().any(|rules| rules.has_webhooks)
+    questions.iter().zip(drafts).all(alone)
+        && !ground.rules.values().any(|rules| rules.has_webhooks)
 }
 
 /// Turns drafts from which nothing else follows into answers, and gives what is to be written.
 pub(super) fn record(
     ground: &Ground,
-    jobs: &[Job],
+    questions: &[Arc<Question>],
     drafts: &mut [Draft],
     now: UnixMillis,
 ) -> Result<Record, Failure> {
     let mut record = Record::default();
-    for (job, draft) in jobs.iter().zip(drafts) {
-        if let Some(told) = tell(ground, job, draft, now, &mut record.events) {
-            let answer = record.answer(job, told)?;
+    for (question, draft) in questions.iter().zip(drafts) {
+        if let Some(told) = tell(ground, question, draft, now, &mut record.events) {
+            let answer = record.answer(question, told)?;
             *draft = Draft::Done(Box::new(Ok(answer)));
         }
     }
@@ -109,12 +118,17 @@ pub(super) fn record(
 }
 
 impl Record {
+    /// What came of each code that was recorded.
+    pub(super) fn outcomes(&self) -> Vec<&'static str> {
+        self.events.iter().map(|event| event.outcome).collect()
+    }
+
     /// The answer to a program; kept, if it asked for that.
-    fn answer(&mut self, job: &Job, told: Told) -> Result<Answer, Failure> {
+    fn answer(&mut self, question: &Question, told: Told) -> Result<Answer, Failure> {
         if let Channel::Client {
             caller,
             idempotency: Some(asked),
-        } = &job.question.channel
+        } = &question.channel
         {
             let new = new_answer(caller, asked, &told.verification)?;
             self.answers.push(new);
@@ -126,17 +140,17 @@ impl Record {
 /// What came of one code, with its event; `None` for what is not recorded.
 fn tell(
     ground: &Ground,
-    job: &Job,
+    question: &Question,
     draft: &Draft,
     now: UnixMillis,
     events: &mut Vec<Event>,
 ) -> Option<Told> {
-    let rules = ground.rules.get(&job.question.login.service_id)?;
+    let rules = ground.rules.get(&question.login.service_id)?;
     let (verdict, verification) = match draft {
         Draft::Done(_) | Draft::Again { .. } => return None,
         Draft::Judged(bearer, verdict) => {
             let target = ("token", bearer.token_id.as_str());
-            events.push(event(job, target, verdict.as_str(), now));
+            events.push(event(question, target, verdict.as_str(), now));
             let of = (&bearer.token_id, bearer.activated_at);
             let verification = Verification::judged(verdict, of, &rules.policy, now);
             (Some(*verdict), verification)
@@ -148,7 +162,7 @@ fn tell(
         } => {
             let verification = Verification::unjudged(*word, *reopens_at, &rules.policy);
             let outcome = verification.verdict.as_str();
-            events.push(event(job, ("user", user_id.as_str()), outcome, now));
+            events.push(event(question, ("user", user_id.as_str()), outcome, now));
             (None, verification)
         }
     };
@@ -160,26 +174,26 @@ fn tell(
 }
 
 /// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded and how much
-/// of it is told to webhooks. `None` when another transaction kept an answer under one of the jobs' keys meanwhile: then nothing of this one may be committed.
+/// of it is told to webhooks. `None` when another transaction kept an answer under one of the questions' keys meanwhile: then nothing of this one may be committed.
 pub(super) async fn write(
     ground: &Ground,
     tx: &mut Tx,
-    jobs: &[Job],
+    questions: &[Arc<Question>],
     drafts: &mut [Draft],
     now: UnixMillis,
-) -> Result<Option<(Record, usize)>, Failure> {
+) -> Result<Option<(Vec<&'static str>, usize)>, Failure> {
     let mut record = Record::default();
-    for (job, draft) in jobs.iter().zip(drafts) {
-        let Some(mut told) = tell(ground, job, draft, now, &mut record.events) else {
+    for (question, draft) in questions.iter().zip(drafts) {
+        let Some(mut told) = tell(ground, question, draft, now, &mut record.events) else {
             continue;
         };
         if let Draft::Judged(bearer, verdict) = draft {
             told.releasers = follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?;
             told.verification.releasers = told.releasers.map(Into::into);
         }
-        let answer = match &job.question.channel {
+        let answer = match &question.channel {
             Channel::Page(session) => Answer::Page(on_page(tx, session, &told, now).await?),
-            Channel::Client { .. } => record.answer(job, told)?,
+            Channel::Client { .. } => record.answer(question, told)?,
         };
         *draft = Draft::Done(Box::new(Ok(answer)));
     }
@@ -190,15 +204,15 @@ pub(super) async fn write(
         0
     };
     let kept = tx.insert_api_answers(&record.answers, now).await?;
-    Ok(kept.then_some((record, told)))
+    Ok(kept.then(|| (record.outcomes(), told)))
 }
 
 /// The counters that changed, in the order of their tokens' ids.
-pub(super) fn swaps(folds: &BTreeMap<TokenId, Fold>) -> Vec<(&TokenId, i64, Counter)> {
+pub(super) fn swaps(folds: &BTreeMap<TokenId, Fold>) -> Vec<(TokenId, i64, Counter)> {
     folds
         .iter()
         .filter(|(_, fold)| fold.before.version != fold.after.version)
-        .map(|(token_id, fold)| (token_id, fold.before.version, fold.after))
+        .map(|(token_id, fold)| (token_id.clone(), fold.before.version, fold.after))
         .collect()
 }
 
@@ -209,10 +223,7 @@ pub(super) async fn swap(
 ) -> Result<HashSet<TokenId>, Failure> {
     let swaps = swaps(folds);
     let won = tx.swap_counters(&swaps).await?;
-    let mut lost: HashSet<_> = swaps
-        .iter()
-        .map(|(token_id, ..)| (*token_id).clone())
-        .collect();
+    let mut lost: HashSet<_> = swaps.into_iter().map(|(token_id, ..)| token_id).collect();
     for token_id in &won {
         lost.remove(token_id);
     }
@@ -307,8 +318,12 @@ async fn on_page(
     })
 }
 
-fn event(job: &Job, target: (&'static str, &str), outcome: &'static str, now: UnixMillis) -> Event {
-    let question = &job.question;
+fn event(
+    question: &Question,
+    target: (&'static str, &str),
+    outcome: &'static str,
+    now: UnixMillis,
+) -> Event {
     let (target_kind, target_id) = target;
     Event {
         id: AuditId::new(now, &mut naming_rng()),

@@ -115,9 +115,12 @@ pub(super) enum Answer {
 
 /// A question that waits for its answer.
 pub(super) struct Job {
-    pub(super) question: Question,
+    /// Shared with the thread that judges it.
+    pub(super) question: Arc<Question>,
     /// How often another node's write came between.
     pub(super) losses: u32,
+    /// Whether the data keys were read anew for it.
+    pub(super) keys_were_read: bool,
     reply: oneshot::Sender<Result<Answer, Failure>>,
 }
 
@@ -155,8 +158,9 @@ impl Queue {
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
         let (reply, answer) = oneshot::channel();
         let job = Job {
-            question,
+            question: Arc::new(question),
             losses: 0,
+            keys_were_read: false,
             reply,
         };
         self.sender.try_send(job).map_err(|error| match error {
