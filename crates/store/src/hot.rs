@@ -162,7 +162,7 @@ static SWAP: RowsSql = RowsSql::new(
 
 impl Tx {
     /// Reads what a batch is judged by, lets `judge` judge it, and writes and commits what it says: on SQLite all of it in one visit, for which `judge`
-    /// runs on the database's thread; on PostgreSQL in three round trips. It is not to wait for anything: the database is held
+    /// runs on the database's thread; on PostgreSQL in three round trips, once its statements are prepared. `judge` is not to wait for anything: the database is held
     /// meanwhile. Answers are kept from `now` on.
     ///
     /// # Errors
@@ -190,7 +190,8 @@ impl Tx {
     /// counter was written. This conditional write decides that a code is accepted once (invariant 5): of whom is missing
     /// in the answer was read too early.
     ///
-    /// To be called with the tokens in the order of their ids, so that two nodes wait for each other and never in a circle.
+    /// To be called with the tokens in the order of their ids: two nodes that write them in that order wait for each other and never in a circle. PostgreSQL
+    /// may choose another one; then one of the two is told of a conflict, and judges again.
     ///
     /// # Errors
     /// As [`Tx::query`].
@@ -313,7 +314,10 @@ impl Ground {
         };
         for row in bearers {
             let bearer = bearer_of(row)?;
-            if let Some(token) = &bearer.token {
+            // A token without a counter is damage: its user alone is to feel it.
+            if let Some(token) = &bearer.token
+                && row.opt_text("standing")?.is_some()
+            {
                 ground.counters.insert(token.token_id.clone(), hot_of(row)?);
             }
             let login = (row.service_id()?, row.text("login_id")?.to_owned());

@@ -155,6 +155,10 @@ impl Lease {
             counts.push(listed.len());
             statements.extend(listed);
         }
+        debug_assert!(
+            begin.is_none() || statements.iter().all(|(sql, _)| sql.starts_with("SELECT")),
+            "nothing that may write is sent before the transaction has begun"
+        );
         let (client, broken) = self.parts()?;
         bounded(broken, async {
             let mut prepared = Vec::with_capacity(statements.len());

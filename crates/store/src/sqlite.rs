@@ -7,6 +7,7 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -263,8 +264,12 @@ impl Lease {
         let held = self.held.as_ref().ok_or_else(gone)?;
         held.thread
             .try_send(Command::Job(Box::new(move |connection| {
+                // A defect costs its transaction, and not the thread, on which all others depend (R90).
+                let answer = catch_unwind(AssertUnwindSafe(|| job(connection)));
+                let defect =
+                    |_panic| Err(StoreError::Statement("its work met a defect".to_owned()));
                 // Nobody listens any more when the transaction was dropped meanwhile; then a roll-back follows.
-                let _ = reply.send(job(connection));
+                let _ = reply.send(answer.unwrap_or_else(defect));
             })))
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?

@@ -80,7 +80,8 @@ impl Store {
     /// transactions have to wait, they are served in the order they came.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when too many wait already, none came free in time, or the database is gone.
+    /// [`StoreError::Unavailable`] when too many wait already, none came free in time, or the database is gone; that it is gone may show
+    /// at the first statement only.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let _place = self.queue()?;
         let lease = match &self.shared.database {

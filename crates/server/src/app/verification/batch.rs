@@ -3,7 +3,6 @@
 //! mails, kept answers. Who lost the conditional write to another node is judged again with the next batch.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -107,14 +106,13 @@ impl Verifier {
         };
         self.metrics.committed(jobs.len(), began.elapsed());
         let mut again = Vec::new();
-        let mut keys_are_missing = false;
+        let mut without_keys = Vec::new();
         for (mut job, draft) in jobs.into_iter().zip(drafts) {
             match draft {
                 Draft::Done(answer) => match *answer {
                     Err(Failure::Vault(VaultError::UnknownKey)) if !job.keys_were_read => {
                         job.keys_were_read = true;
-                        keys_are_missing = true;
-                        again.push(job);
+                        without_keys.push(job);
                     }
                     answer => job.answer(answer),
                 },
@@ -131,8 +129,11 @@ impl Verifier {
                 }
             }
         }
-        if keys_are_missing && let Err(failure) = self.keys.load_data_keys().await {
-            return answer_all(again, &failure);
+        if !without_keys.is_empty() {
+            match self.keys.load_data_keys().await {
+                Ok(()) => again.append(&mut without_keys),
+                Err(failure) => drop(answer_all(without_keys, &failure)),
+            }
         }
         again
     }
@@ -167,14 +168,7 @@ impl Verifier {
         let judge = {
             let (verifier, known) = (Arc::clone(self), known.clone());
             let questions = questions.to_vec();
-            move |ground| {
-                // It runs on the database's thread, which has to outlive a defect (R90).
-                let judge = || verifier.judge_by(ground, &questions, known, now, steps);
-                catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_panic| {
-                    let what = "a batch of verifications met a defect";
-                    Judgement::Stay(Err(Failure::fault(what)))
-                })
-            }
+            move |ground| verifier.judge_by(ground, &questions, known, now, steps)
         };
         let (mut tx, batch) = match tx.judge(&wanted, now, judge).await? {
             Judged::Lost => return Ok(None),

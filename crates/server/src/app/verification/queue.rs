@@ -196,7 +196,7 @@ async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
         batch.extend(std::iter::from_fn(|| receiver.try_recv().ok()).take(room));
         verifier.metrics.queue_depth(receiver.len());
         let jobs = std::mem::take(&mut batch);
-        // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies.
+        // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies, or by the error that SQLite gives instead.
         match AssertUnwindSafe(verifier.judge(jobs)).catch_unwind().await {
             Ok(again) => batch = again,
             Err(_panic) => tracing::error!("a batch of verifications met a defect"),
