@@ -24,6 +24,7 @@ on_both_databases!(
     r22_a_used_code_is_said_as_such_and_not_counted,
     r56_the_first_right_code_confirms_the_token,
     r27_only_an_activated_or_used_token_verifies,
+    a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made,
 );
 
 /// What became of a try, in a word.
@@ -323,4 +324,39 @@ async fn r27_only_an_activated_or_used_token_verifies(database: TestDatabase) {
     issue_hollow(&bank.app, &session).await;
     let none = bank.app.verify(&session, "123456", &origin()).await;
     assert_eq!(word(&none), "no_token", "not activated yet");
+}
+
+async fn a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made(
+    database: TestDatabase,
+) {
+    let bank = Bank::open(database).await;
+    // Before the first issuance: this node knows no data key of the service.
+    let other = bank.node().await;
+    let phone = bank.phone("hanako").await;
+    let session = bank.session("hanako").await;
+    let code = phone.code(bank.app.now());
+    let done = other.verify(&session, &code, &origin()).await;
+    assert_eq!(word(&done), "accepted");
+
+    // A key that is gone is looked for once; it is a fault of ours, and not a wrong code.
+    let sql = "DELETE FROM data_key WHERE owner = $1";
+    assert_eq!(
+        bank.sql(sql, vec![bank.service_id.as_str().into()]).await,
+        1
+    );
+    let without_key = bank.node().await;
+    bank.clock.advance(MINUTE_MS);
+    let session = bank.session("hanako").await;
+    let code = phone.code(bank.app.now());
+    let failed = without_key.verify(&session, &code, &origin()).await;
+    assert!(
+        matches!(failed, Err(Failure::Vault(_))),
+        "{}",
+        word(&failed)
+    );
+    let counter = bank.token("hanako").await.unwrap().counter;
+    assert_eq!(counter.failures, 0);
+    // Who has it opened still verifies.
+    let done = other.verify(&session, &code, &origin()).await;
+    assert_eq!(word(&done), "accepted");
 }

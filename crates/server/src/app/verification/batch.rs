@@ -74,7 +74,7 @@ struct Batch {
     drafts: Vec<Draft>,
     folds: BTreeMap<TokenId, Fold>,
     ground: Ground,
-    /// What was recorded of it already.
+    /// What came of each code that is recorded with the commit; empty while that is still to be written.
     outcomes: Vec<&'static str>,
 }
 
@@ -99,9 +99,7 @@ impl Verifier {
         let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
         let drafts = match self.settle(&questions, now).await {
             Ok(drafts) => drafts,
-            Err(Failure::Store(error)) if error.is_conflict() => {
-                jobs.iter().map(|_| Draft::Again { lost: true }).collect()
-            }
+            Err(Failure::Store(error)) if error.is_conflict() => all_again(jobs.len()),
             Err(failure) => return answer_all(jobs, &failure),
         };
         self.metrics.committed(jobs.len(), began.elapsed());
@@ -150,8 +148,7 @@ impl Verifier {
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
         let drafts = self.attempt(questions, now, Steps::Several).await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
-        let again = || questions.iter().map(|_| Draft::Again { lost: true });
-        Ok(drafts.unwrap_or_else(|| again().collect()))
+        Ok(drafts.unwrap_or_else(|| all_again(questions.len())))
     }
 
     /// Judges, writes and commits; `None` when nothing was written because another node was faster.
@@ -212,31 +209,29 @@ impl Verifier {
         steps: Steps,
     ) -> Judgement<Result<Batch, Failure>> {
         let found = self.found(questions, known, &mut ground);
-        let (mut drafts, folds) = self.fold(questions, found, &ground, now);
-        let mut settlement = None;
-        let mut outcomes = Vec::new();
-        if steps == Steps::One && ground::nothing_else_follows(&ground, questions, &drafts) {
-            match ground::record(&ground, questions, &mut drafts, now) {
-                Ok(record) => {
-                    outcomes = record.outcomes();
-                    settlement = Some(Settlement {
-                        swaps: ground::swaps(&folds),
-                        events: record.events,
-                        answers: record.answers,
-                    });
-                }
-                Err(failure) => return Judgement::Stay(Err(failure)),
-            }
-        }
-        let batch = Ok(Batch {
+        let (drafts, folds) = self.fold(questions, found, &ground, now);
+        let mut batch = Batch {
             drafts,
             folds,
             ground,
-            outcomes,
-        });
-        match settlement {
-            Some(settlement) => Judgement::Settle(settlement, batch),
-            None => Judgement::Stay(batch),
+            outcomes: Vec::new(),
+        };
+        if steps == Steps::Several
+            || !ground::nothing_else_follows(&batch.ground, questions, &batch.drafts)
+        {
+            return Judgement::Stay(Ok(batch));
+        }
+        match ground::record(&batch.ground, questions, &mut batch.drafts, now) {
+            Ok(record) => {
+                batch.outcomes = record.outcomes();
+                let settlement = Settlement {
+                    swaps: ground::swaps(&batch.folds),
+                    events: record.events,
+                    answers: record.answers,
+                };
+                Judgement::Settle(settlement, Ok(batch))
+            }
+            Err(failure) => Judgement::Stay(Err(failure)),
         }
     }
 
@@ -403,6 +398,13 @@ impl Verifier {
         }
         Draft::Judged(bearer, verdict)
     }
+}
+
+/// So many that were lost to another node.
+fn all_again(count: usize) -> Vec<Draft> {
+    std::iter::repeat_with(|| Draft::Again { lost: true })
+        .take(count)
+        .collect()
 }
 
 fn answer_all(jobs: Vec<Job>, failure: &Failure) -> Vec<Job> {
