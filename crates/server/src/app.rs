@@ -114,7 +114,7 @@ impl App {
             webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
             opened: Opened::default(),
-        });
+        })?;
         Ok(Self {
             store,
             keys,

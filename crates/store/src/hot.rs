@@ -16,7 +16,8 @@ use crate::rows::{Ask, Last, RowsSql, Sql};
 use crate::token::counter_of;
 use crate::tx::{Ended, Next};
 use crate::{
-    KeyStanding, NewAnswer, Row, StoreError, StoredAnswer, Tx, Value, api_answer, audit, params,
+    Durable, KeyStanding, NewAnswer, Row, StoreError, StoredAnswer, Tx, Value, api_answer, audit,
+    params,
 };
 
 /// A user as a verification needs to know it, with what opens the live token.
@@ -119,8 +120,8 @@ pub enum Judgement<T> {
 
 /// What became of it.
 pub enum Judged<T> {
-    /// Written and committed.
-    Settled(T),
+    /// Written and committed; nobody is to be told before the disk has it.
+    Settled(T, Durable),
     /// Another node was faster with one of the counters or answers: nothing was changed.
     Lost,
     /// It is open.
@@ -143,9 +144,11 @@ const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
      FROM service s WHERE s.service_id = $1";
 
 static COUNTERS: RowsSql = RowsSql::new(
-    "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, u.disabled
-     FROM {LIST} counter c, app_user u
-     WHERE c.token_id = v.column1 AND u.user_id = v.column2",
+    "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
+         u.user_id IS NOT NULL AS disabled
+     FROM {LIST} counter c
+     LEFT JOIN app_user u ON u.user_id = v.column2 AND u.disabled = TRUE
+     WHERE c.token_id = v.column1",
     &["TEXT", "TEXT"],
 );
 
@@ -154,7 +157,7 @@ static SWAP: RowsSql = RowsSql::new(
          run_since_success = v.column6, drift = v.column7, standing = v.column8
      {FROM}
      WHERE token_id = v.column1 AND version = v.column2
-     RETURNING token_id",
+     {RETURNING token_id}",
     &[
         "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT",
     ],
@@ -180,7 +183,7 @@ impl Tx {
             })
         };
         Ok(match self.read_and_finish(wanted.asks(), decide).await? {
-            Ended::Committed(told) => Judged::Settled(told),
+            Ended::Committed(told, durable) => Judged::Settled(told, durable),
             Ended::Lost => Judged::Lost,
             Ended::Open(told) => Judged::Open(self, told),
         })

@@ -54,7 +54,7 @@ pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, Outbox
 pub use session::StoredSession;
 pub use sqlite::WRITER as SQLITE_WRITER;
 pub use token::{StoredDevice, StoredToken};
-pub use tx::{Store, Tx};
+pub use tx::{Durable, Store, Tx};
 pub use user::PasswordHashes;
 pub use value::{Row, Value};
 pub use webhook::{

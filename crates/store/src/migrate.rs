@@ -35,6 +35,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "token_life",
         sql: include_str!("../migrations/0003_token_life.sql"),
     },
+    Migration {
+        number: 4,
+        name: "hot_path",
+        sql: include_str!("../migrations/0004_hot_path.sql"),
+    },
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT

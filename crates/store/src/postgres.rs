@@ -30,7 +30,7 @@ use crate::limits::{
     POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
 };
 use crate::rows::{Ask, Given, Last};
-use crate::tx::{Ended, Next};
+use crate::tx::{Durable, Ended, Next};
 use crate::{Conflict, Outage, PostgresConfig, Row, StoreError, Value};
 
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
@@ -216,7 +216,7 @@ impl Lease {
         }
         self.simple("COMMIT").await?;
         self.client = None;
-        Ok(Ended::Committed(told))
+        Ok(Ended::Committed(told, Durable::default()))
     }
 
     /// Runs `sql` once for each set of parameters, in order and in one round trip, and answers with the number of rows

@@ -36,6 +36,14 @@ impl Ask {
         }
     }
 
+    /// The same for a statement that is to say only how many rows it wrote: giving them too would cost SQLite a table of its own for each.
+    pub(crate) fn one_by_one_unread(self) -> (&'static str, Vec<Vec<Value>>) {
+        match self.sql {
+            Sql::Each(sql) => (sql, self.rows),
+            Sql::Rows(rows) => (rows.one_unread(), self.rows),
+        }
+    }
+
     /// The statements that PostgreSQL runs, each with its parameters.
     ///
     /// # Errors
@@ -70,14 +78,16 @@ pub(crate) enum Given {
 /// | in the text | for a list | for one row |
 /// |---|---|---|
 /// | `{ROWS}` | `SELECT .. FROM unnest(..) AS v (..)` | `VALUES (..)` |
-/// | `{LIST}`, first in a FROM clause | `unnest(..) AS v (..),` | nothing |
+/// | `{LIST}`, first in a FROM clause | `unnest(..) AS v (..) CROSS JOIN` | nothing |
 /// | `{FROM}`, before the WHERE of an UPDATE | `FROM unnest(..) AS v (..)` | nothing |
+/// | `{RETURNING ..}`, at the end | `RETURNING ..` | the same, or nothing where the rows are not read |
 /// | `v.column3` | the third column of the list | the third parameter |
 pub(crate) struct RowsSql {
     template: &'static str,
     /// The type of each column, which PostgreSQL has to be told.
     types: &'static [&'static str],
     single: OnceLock<String>,
+    unread: OnceLock<String>,
     list: OnceLock<String>,
 }
 
@@ -87,26 +97,46 @@ impl RowsSql {
             template,
             types,
             single: OnceLock::new(),
+            unread: OnceLock::new(),
             list: OnceLock::new(),
         }
     }
 
     /// The text for one row, for SQLite, which knows parameters by their numbers.
     pub(crate) fn one(&'static self) -> &'static str {
-        self.single.get_or_init(|| {
-            let numbers = 1..=self.types.len();
-            let places: Vec<_> = numbers.clone().map(|number| format!("?{number}")).collect();
-            let mut text = self
-                .template
-                .replace("{ROWS}", &format!("VALUES ({})", places.join(", ")))
-                .replace("{LIST}", "")
-                .replace("{FROM}", "");
-            // From the last on: `v.column1` is also how `v.column10` begins.
-            for number in numbers.rev() {
-                text = text.replace(&format!("v.column{number}"), &format!("?{number}"));
+        self.single.get_or_init(|| self.for_one(self.parts().1))
+    }
+
+    /// The same without the rows that it gives.
+    fn one_unread(&'static self) -> &'static str {
+        self.unread.get_or_init(|| self.for_one(""))
+    }
+
+    fn for_one(&self, returning: &str) -> String {
+        let numbers = 1..=self.types.len();
+        let places: Vec<_> = numbers.clone().map(|number| format!("?{number}")).collect();
+        let mut text = self
+            .parts()
+            .0
+            .replace("{ROWS}", &format!("VALUES ({})", places.join(", ")))
+            .replace("{LIST}", "")
+            .replace("{FROM}", "");
+        // From the last on: `v.column1` is also how `v.column10` begins.
+        for number in numbers.rev() {
+            text = text.replace(&format!("v.column{number}"), &format!("?{number}"));
+        }
+        text + returning
+    }
+
+    /// The text without its last part, and that one, which is empty or begins with `RETURNING`.
+    fn parts(&self) -> (&'static str, &'static str) {
+        match self.template.split_once("{RETURNING") {
+            Some((text, _)) => {
+                let returning = &self.template[text.len()..];
+                (text, returning.trim_matches(['{', '}']))
             }
-            text
-        })
+            None => (self.template, ""),
+        }
     }
 
     /// The text for a list, for PostgreSQL: the same for any number of rows, so that it is prepared and planned once.
@@ -121,10 +151,11 @@ impl RowsSql {
                 .collect();
             let (arrays, columns) = (arrays.join(", "), columns.join(", "));
             let list = format!("unnest({arrays}) AS v ({columns})");
-            self.template
-                .replace("{LIST}", &format!("{list},"))
+            let (text, returning) = self.parts();
+            text.replace("{LIST}", &format!("{list} CROSS JOIN"))
                 .replace("{FROM}", &format!("FROM {list}"))
                 .replace("{ROWS}", &format!("SELECT {columns} FROM {list}"))
+                + returning
         })
     }
 
@@ -157,13 +188,15 @@ mod tests {
     use super::*;
 
     static STATEMENT: RowsSql = RowsSql::new(
-        "UPDATE a SET b = v.column2 {FROM} WHERE c = v.column1",
+        "UPDATE a SET b = v.column2 {FROM} WHERE c = v.column1 {RETURNING c, b}",
         &["TEXT", "BIGINT"],
     );
 
     #[test]
     fn one_row_needs_no_list() {
-        assert_eq!(STATEMENT.one(), "UPDATE a SET b = ?2  WHERE c = ?1");
+        let one = "UPDATE a SET b = ?2  WHERE c = ?1 ";
+        assert_eq!(STATEMENT.one(), format!("{one}RETURNING c, b"));
+        assert_eq!(STATEMENT.one_unread(), one);
     }
 
     #[test]
@@ -179,7 +212,7 @@ mod tests {
         };
         assert_eq!(
             *text,
-            "UPDATE a SET b = v.column2 FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS v (column1, column2) WHERE c = v.column1",
+            "UPDATE a SET b = v.column2 FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS v (column1, column2) WHERE c = v.column1 RETURNING c, b",
         );
         let tens = vec![Value::Int(0), Value::Int(10), Value::Int(20)];
         assert_eq!(columns[1], tens);

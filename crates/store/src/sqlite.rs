@@ -4,6 +4,8 @@
 //! Leases are handed out in the order they were asked for. A lease that is dropped goes home by way of its thread, which
 //! first rolls back what is still open: no one gets a connection with somebody else's transaction in it.
 
+mod log_sync;
+
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,8 +26,9 @@ use crate::limits::{
     SQLITE_THREAD_QUEUE, SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
 use crate::rows::{Ask, Last};
-use crate::tx::{Ended, Next};
+use crate::tx::{Durable, Ended, Next};
 use crate::{Conflict, Outage, Row, StoreError, Value};
+use log_sync::{LogSync, Ticket};
 
 /// The first version without the corruption bug in the reset of the write-ahead log.
 const VERSION_MIN: i32 = 3_051_003;
@@ -42,6 +45,7 @@ pub(crate) struct Sqlite {
 /// Where the connections of one kind wait for the next transaction.
 struct Home {
     role: Role,
+    log: Arc<LogSync>,
     /// Fair: permits go to those who wait, in the order they came.
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Thread>>,
@@ -64,7 +68,28 @@ enum Command {
 /// A connection that is held by one transaction.
 pub(crate) struct Lease {
     held: Option<Held>,
+    log: Arc<LogSync>,
     begun: bool,
+    /// Whether the next transaction may begin while the commit of this one is on its way to the disk.
+    ahead: bool,
+}
+
+/// A commit that is perhaps still on its way to the disk.
+pub(crate) struct OnItsWay {
+    log: Arc<LogSync>,
+    ticket: Ticket,
+}
+
+impl OnItsWay {
+    /// Calls back when it is there, or when that will never be known.
+    pub(crate) fn then(self, told: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        self.log.then(self.ticket, told);
+    }
+
+    /// Waits until it is there.
+    async fn arrived(self) -> Result<(), StoreError> {
+        self.log.wait(self.ticket).await
+    }
 }
 
 struct Held {
@@ -82,13 +107,26 @@ impl Sqlite {
         }
         create_private(path)?;
         // The writer first: it turns the file to the write-ahead log.
-        let writer = Home::open(Role::Writer, path, 1).await?;
-        let readers = Home::open(Role::Reader, path, SQLITE_READERS).await?;
-        Ok(Self { writer, readers })
+        let writer = start_thread(Role::Writer, path.to_owned()).await?;
+        let log = Arc::new(LogSync::open(&log_of(path)?)?);
+        let mut readers = Vec::with_capacity(SQLITE_READERS);
+        for _ in 0..SQLITE_READERS {
+            readers.push(start_thread(Role::Reader, path.to_owned()).await?);
+        }
+        Ok(Self {
+            writer: Home::of(Role::Writer, vec![writer], &log),
+            readers: Home::of(Role::Reader, readers, &log),
+        })
     }
 
     pub(crate) async fn begin(&self) -> Result<Lease, StoreError> {
         Home::lease(&self.writer).await
+    }
+
+    pub(crate) async fn begin_ahead(&self) -> Result<Lease, StoreError> {
+        let mut lease = Home::lease(&self.writer).await?;
+        lease.ahead = true;
+        Ok(lease)
     }
 
     pub(crate) async fn read(&self) -> Result<Lease, StoreError> {
@@ -97,16 +135,13 @@ impl Sqlite {
 }
 
 impl Home {
-    async fn open(role: Role, path: &Path, count: usize) -> Result<Arc<Self>, StoreError> {
-        let mut idle = Vec::with_capacity(count);
-        for _ in 0..count {
-            idle.push(start_thread(role, path.to_owned()).await?);
-        }
-        Ok(Arc::new(Self {
+    fn of(role: Role, idle: Vec<Thread>, log: &Arc<LogSync>) -> Arc<Self> {
+        Arc::new(Self {
             role,
-            permits: Arc::new(Semaphore::new(count)),
+            log: Arc::clone(log),
+            permits: Arc::new(Semaphore::new(idle.len())),
             idle: Mutex::new(idle),
-        }))
+        })
     }
 
     async fn lease(home: &Arc<Self>) -> Result<Lease, StoreError> {
@@ -126,7 +161,9 @@ impl Home {
                 home: home.clone(),
                 permit,
             }),
+            log: Arc::clone(&home.log),
             begun: false,
+            ahead: false,
         })
     }
 }
@@ -171,27 +208,40 @@ impl Lease {
         self.run(move |connection| together(connection, asks)).await
     }
 
-    /// Runs several statements that only read, gives their rows to `decide`, and does what it says, in one visit.
+    /// Runs several statements that only read, gives their rows to `decide`, and does what it says, in one visit. A commit of a transaction
+    /// that may run ahead is then perhaps still on its way to the disk.
     pub(crate) async fn read_and_finish<T: Send + 'static>(
         &mut self,
         asks: Vec<Ask>,
         decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError> + Send + 'static,
     ) -> Result<Ended<T>, StoreError> {
-        let ended = self
-            .run(move |connection| {
-                let rows = together(connection, asks)?;
-                let (last, told) = match decide(&rows)? {
-                    Next::Stay(told) => return Ok(Ended::Open(told)),
-                    Next::Finish(last, told) => (last, told),
-                };
-                Ok(if finish(connection, last)? {
-                    Ended::Committed(told)
-                } else {
-                    Ended::Lost
-                })
-            })
-            .await?;
-        if matches!(ended, Ended::Committed(_))
+        let (log, ahead) = (Arc::clone(&self.log), self.ahead);
+        let job = move |connection: &Connection| {
+            let rows = together(connection, asks)?;
+            let (last, told) = match decide(&rows)? {
+                Next::Stay(told) => return Ok(Ended::Open(told)),
+                Next::Finish(last, told) => (last, told),
+            };
+            let writes = last.iter().any(|last| !last.ask.rows.is_empty());
+            if !finish(connection, last)? {
+                return Ok(Ended::Lost);
+            }
+            let on_its_way = if writes {
+                commit(connection, log, ahead)?
+            } else {
+                // What it saw of others may be on its way.
+                execute(connection, "COMMIT")?;
+                let ticket = log.last();
+                Some(OnItsWay { log, ticket })
+            };
+            Ok(Ended::Committed(told, Durable::new(on_its_way)))
+        };
+        let ended = if self.begun {
+            self.send(job).await?
+        } else {
+            self.begin_with(job).await?
+        };
+        if matches!(ended, Ended::Committed(..))
             && let Some(held) = self.held.take()
         {
             held.go_home();
@@ -225,17 +275,23 @@ impl Lease {
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        if self.begun {
-            self.send(|connection| execute(connection, "COMMIT"))
-                .await?;
-        }
+        let on_its_way = if self.begun {
+            let (log, ahead) = (Arc::clone(&self.log), self.ahead);
+            self.send(move |connection| commit(connection, log, ahead))
+                .await?
+        } else {
+            None
+        };
         if let Some(held) = self.held.take() {
             held.go_home();
         }
-        Ok(())
+        match on_its_way {
+            Some(on_its_way) => on_its_way.arrived().await,
+            None => Ok(()),
+        }
     }
 
-    /// The transaction begins with its first statement, in the same visit to the thread.
+    /// The transaction begins with its first statement, in the same visit to the thread. What that one saw is told when the disk has it.
     async fn run<T: Send + 'static>(
         &mut self,
         job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -243,12 +299,31 @@ impl Lease {
         if self.begun {
             return self.send(job).await;
         }
+        let log = Arc::clone(&self.log);
+        let (answer, seen) = self
+            .begin_with(move |connection| Ok((job(connection)?, log.last())))
+            .await?;
+        self.log.wait(seen).await?;
+        Ok(answer)
+    }
+
+    /// Begins the transaction and does its first work, in one visit to the thread.
+    async fn begin_with<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.log.check()?;
         self.begun = true;
-        let begin = match self.held.as_ref().map(|held| held.home.role) {
-            Some(Role::Writer) => "BEGIN IMMEDIATE",
-            _ => "BEGIN",
-        };
+        let writes = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.home.role == Role::Writer);
+        let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let (log, ahead) = (Arc::clone(&self.log), self.ahead);
         self.send(move |connection| {
+            if writes {
+                log.let_commits_run_ahead(connection, ahead)?;
+            }
             execute(connection, begin)?;
             job(connection)
         })
@@ -317,6 +392,16 @@ fn serve(connection: &Connection, commands: &Receiver<Command>) {
     }
 }
 
+/// The write-ahead log of a database, which SQLite keeps beside the file itself, not beside a link to it.
+fn log_of(path: &Path) -> Result<PathBuf, StoreError> {
+    let mut log = path
+        .canonicalize()
+        .map_err(|error| StoreError::Config(format!("{}: {error}", path.display())))?
+        .into_os_string();
+    log.push("-wal");
+    Ok(log.into())
+}
+
 /// Creates the file for our own eyes; SQLite gives its log the same mode.
 fn create_private(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new()
@@ -355,6 +440,8 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
                     "cache_size",
                     format!("-{SQLITE_WRITER_CACHE_KIB}"),
                 )?;
+                // The log is there from the first look on.
+                connection.query_row("SELECT COUNT(name) FROM sqlite_schema", [], |_| Ok(()))?;
             }
             Role::Reader => connection.pragma_update(None, "query_only", true)?,
         }
@@ -368,6 +455,23 @@ fn execute(connection: &Connection, sql: &'static str) -> Result<(), StoreError>
         .raw_execute()
         .map_err(|e| failed(&e))?;
     Ok(())
+}
+
+/// Commits, and gives the way to the disk that is still ahead.
+fn commit(
+    connection: &Connection,
+    log: Arc<LogSync>,
+    ahead: bool,
+) -> Result<Option<OnItsWay>, StoreError> {
+    if !ahead {
+        execute(connection, "COMMIT")?;
+        return Ok(None);
+    }
+    let ticket = log.begin();
+    let committed = execute(connection, "COMMIT");
+    log.end(ticket);
+    committed?;
+    Ok(Some(OnItsWay { log, ticket }))
 }
 
 /// All rows of each of several statements.
@@ -386,19 +490,18 @@ fn together(connection: &Connection, asks: Vec<Ask>) -> Result<Vec<Vec<Row>>, St
         .collect()
 }
 
-/// Runs what a transaction ends with and commits; `false`, and not committed, when a statement that decides gave too few rows.
+/// Runs what a transaction ends with before its commit; `false` when a statement that decides gave too few rows.
 fn finish(connection: &Connection, last: Vec<Last>) -> Result<bool, StoreError> {
     for Last { ask, decides } in last {
-        let (sql, batch) = ask.one_by_one();
+        let (sql, batch) = ask.one_by_one_unread();
         if batch.is_empty() {
             continue;
         }
-        let given = count_rows(connection, sql, &batch)?;
-        if decides && given < batch.len() {
+        let counted = count(connection, sql, &batch)?;
+        if decides && counted < batch.len() {
             return Ok(false);
         }
     }
-    execute(connection, "COMMIT")?;
     Ok(true)
 }
 
@@ -418,22 +521,27 @@ fn query(
         .collect()
 }
 
-/// Runs `sql` once for each set of parameters and says how many rows it gave in all.
-fn count_rows(
+/// Runs `sql` once for each set of parameters and says how many rows it gave in all, or changed if it gives none.
+fn count(
     connection: &Connection,
     sql: &'static str,
     batch: &[Vec<Value>],
 ) -> Result<usize, StoreError> {
     let mut statement = prepare(connection, sql)?;
-    let mut given = 0;
+    let gives = statement.column_count() > 0;
+    let mut counted = 0;
     for params in batch {
         bind(&mut statement, params)?;
-        let mut rows = statement.raw_query();
-        while rows.next().map_err(|e| failed(&e))?.is_some() {
-            given += 1;
+        if gives {
+            let mut rows = statement.raw_query();
+            while rows.next().map_err(|e| failed(&e))?.is_some() {
+                counted += 1;
+            }
+        } else {
+            counted += statement.raw_execute().map_err(|e| failed(&e))?;
         }
     }
-    Ok(given)
+    Ok(counted)
 }
 
 fn prepare<'c>(

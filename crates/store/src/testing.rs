@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use alone::PostgresAlone;
-pub use disk::Disk;
+pub use disk::{Disk, DiskFault};
 pub use pair::{PostgresPair, Standby};
 use tempfile::TempDir;
 

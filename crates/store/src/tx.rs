@@ -51,10 +51,30 @@ pub(crate) enum Next<T> {
 
 /// What became of it.
 pub(crate) enum Ended<T> {
-    Committed(T),
+    Committed(T, Durable),
     /// A statement that decides gave too few rows: the transaction is to be dropped.
     Lost,
     Open(T),
+}
+
+/// The way of a commit to the disk. Nobody is to be told of it before it is there.
+#[derive(Default)]
+#[must_use = "nobody is to be told of a commit before it is on the disk"]
+pub struct Durable(Option<sqlite::OnItsWay>);
+
+impl Durable {
+    pub(crate) const fn new(commit: Option<sqlite::OnItsWay>) -> Self {
+        Self(commit)
+    }
+
+    /// Calls back when it is there: at once, or on a thread of the database, which is not to be held up. [`StoreError::Unavailable`] is told when the disk
+    /// failed: then nobody knows whether the commit outlives a loss of power.
+    pub fn then(self, told: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        match self.0 {
+            Some(commit) => commit.then(told),
+            None => told(Ok(())),
+        }
+    }
 }
 
 impl Store {
@@ -89,6 +109,23 @@ impl Store {
             Database::Postgres(postgres) => Lease::Postgres(Box::new(postgres.begin().await?)),
         };
         Ok(Tx { lease, sound: true })
+    }
+
+    /// As [`Store::begin`]; but once it was committed by [`Tx::judge`], the next transaction may begin while the commit is on its way to the
+    /// disk ([`Durable`]), where the database can do that (SQLite). What this transaction itself sees may be on its way as well: nothing of it is to be told before
+    /// its own commit is there.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub async fn begin_ahead(&self) -> Result<Tx, StoreError> {
+        match &self.shared.database {
+            Database::Sqlite(sqlite) => {
+                let _place = self.queue()?;
+                let lease = Lease::Sqlite(sqlite.begin_ahead().await?);
+                Ok(Tx { lease, sound: true })
+            }
+            Database::Postgres(_) => self.begin().await,
+        }
     }
 
     /// Starts a transaction that only reads. All its statements see the database as it was at the first of them; it never

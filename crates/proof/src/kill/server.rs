@@ -79,20 +79,23 @@ impl Server {
     /// # Errors
     /// When the program cannot be started.
     pub fn start(&self) -> Result<Running> {
-        self.start_with(&[])
+        self.start_with([("", ""); 0])
     }
 
     /// Starts it with these variables.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start_with(&self, variables: &[(&str, &OsStr)]) -> Result<Running> {
+    pub fn start_with<V: AsRef<OsStr>>(
+        &self,
+        variables: impl IntoIterator<Item = (&'static str, V)>,
+    ) -> Result<Running> {
         let log = File::create(&self.log)?;
         let child = Command::new(&self.program)
             .arg("serve")
             .arg("--config")
             .arg(&self.config)
-            .envs(variables.iter().copied())
+            .envs(variables)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -35,7 +35,7 @@ async fn r19_a_clock_an_hour_on_or_back_turns_codes_away_and_counts_nothing_unti
     };
     put("+0");
     let _running: Running = server
-        .start_with(&[
+        .start_with([
             ("LD_PRELOAD", libfaketime().as_os_str()),
             ("FAKETIME_TIMESTAMP_FILE", clock.as_os_str()),
             ("FAKETIME_NO_CACHE", "1".as_ref()),

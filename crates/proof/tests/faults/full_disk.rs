@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use warifu_proof::kill::client::{Connection, Whole};
 use warifu_proof::kill::server::Server;
 use warifu_store::StoreError;
-use warifu_store::testing::{Disk, PostgresAlone, TestDatabase};
+use warifu_store::testing::{Disk, DiskFault, PostgresAlone, TestDatabase};
 
 use crate::house::{House, PROGRAM, assert_judged, assert_turned_away};
 
@@ -19,18 +19,18 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_under_sqlite_turns_codes_away_counts_nothing_and_is_over_when_there_is_room() {
-    let disk = Disk::with_room();
+    let disk = Disk::sound();
     let database = TestDatabase::sqlite();
     let house = house(&database).await;
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
-    let _running = server.start_with(&disk.variables()).unwrap();
+    let _running = server.start_with(disk.variables()).unwrap();
     fill_and_make_room(&house, &server, &disk).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_under_postgresql_turns_codes_away_counts_nothing_and_is_over_when_there_is_room()
  {
-    let disk = Disk::with_room();
+    let disk = Disk::sound();
     let postgres = PostgresAlone::start(&disk);
     let house = house(&postgres.database()).await;
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
@@ -43,7 +43,7 @@ async fn fill_and_make_room(house: &House, server: &Server, disk: &Disk) {
     let mut connection = house.connect(server.address()).await;
     assert_judged(&house.right(&mut connection, 0).await, "accepted");
 
-    disk.fill();
+    disk.begin(DiskFault::Full);
     let mut refused = None;
     for number in 1..HOLDERS {
         // What is in use has some room left: a code that fits is judged.
@@ -61,14 +61,14 @@ async fn fill_and_make_room(house: &House, server: &Server, disk: &Disk) {
     let number = refused.expect("the disk is never full");
     println!("full after {} codes", number - 1);
 
-    disk.make_room();
+    disk.end(DiskFault::Full);
     let (answer, verdict) = ask(house, &mut connection, number).await;
     assert_judged(&answer, verdict);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgresql_that_dies_of_a_full_log_turns_codes_away_and_goes_on_when_there_is_room() {
-    let disk = Disk::with_room();
+    let disk = Disk::sound();
     let postgres = PostgresAlone::start(&disk);
     let house = house(&postgres.database()).await;
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
@@ -77,7 +77,7 @@ async fn postgresql_that_dies_of_a_full_log_turns_codes_away_and_goes_on_when_th
     assert_judged(&house.right(&mut connection, 0).await, "accepted");
     let before = seen(&house).await.unwrap();
 
-    disk.fill();
+    disk.begin(DiskFault::Full);
     // The next record needs a new file, which there is no room for: PostgreSQL panics, and does not come up again before there is.
     let mut tx = house.bank.store().begin().await.unwrap();
     let switched = tx
@@ -91,7 +91,7 @@ async fn postgresql_that_dies_of_a_full_log_turns_codes_away_and_goes_on_when_th
     }
     seen(&house).await.expect_err("PostgreSQL is down");
 
-    disk.make_room();
+    disk.end(DiskFault::Full);
     let begun = Instant::now();
     let after = loop {
         match seen(&house).await {

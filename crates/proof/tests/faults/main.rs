@@ -12,4 +12,5 @@ mod house;
 mod clock;
 mod full_disk;
 mod stop;
+mod unsynced;
 mod wire;

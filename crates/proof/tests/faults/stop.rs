@@ -35,7 +35,7 @@ async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answere
     let metrics = free_address().unwrap();
     let listen = metrics.to_string();
     let mut running = server
-        .start_with(&[("WARIFU_METRICS_LISTEN", listen.as_ref())])
+        .start_with([("WARIFU_METRICS_LISTEN", &listen)])
         .unwrap();
     let house = Arc::new(house);
     let mut connections = Vec::with_capacity(ASKED);

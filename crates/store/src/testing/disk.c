@@ -1,6 +1,9 @@
-/* A disk that is full while the file named in WARIFU_TEST_DISK_FULL exists: for a program that has this library put before the
- * system's (LD_PRELOAD), a write that would make a file larger fails with ENOSPC then, as on a disk without a free block. What a file
- * holds already can be written over. Standard output and error, pipes and sockets are on no disk. */
+/* A disk with faults, for a program that has this library put before the system's (LD_PRELOAD).
+ *
+ * It is full while the file named in WARIFU_TEST_DISK_FULL exists: a write that would make a file larger fails with ENOSPC then, as on
+ * a disk without a free block. What a file holds already can be written over. Standard output and error, pipes and sockets are on no disk.
+ *
+ * While the file named in WARIFU_TEST_DISK_HELD exists, fdatasync waits; while that in WARIFU_TEST_DISK_BROKEN does, it fails with EIO. fsync goes on. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,15 +12,22 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Whether the file exists that this variable names. */
+static int shown(const char *variable)
+{
+    const char *sign = getenv(variable);
+    return sign && access(sign, F_OK) == 0;
+}
 
 /* Whether this write does not fit. Where it begins: `at`, or where the file stands if that is negative. */
 static int no_room(int file, off_t at, size_t bytes)
 {
     int kept = errno, full = 0;
-    const char *sign = getenv("WARIFU_TEST_DISK_FULL");
     struct stat found;
-    if (file > 2 && bytes > 0 && sign && access(sign, F_OK) == 0 && fstat(file, &found) == 0 && S_ISREG(found.st_mode)) {
+    if (file > 2 && bytes > 0 && shown("WARIFU_TEST_DISK_FULL") && fstat(file, &found) == 0 && S_ISREG(found.st_mode)) {
         if (at < 0) {
             int flags = fcntl(file, F_GETFL);
             at = flags >= 0 && (flags & O_APPEND) ? found.st_size : lseek(file, 0, SEEK_CUR);
@@ -73,3 +83,15 @@ KEPT_FREE(posix_fallocate64)
     { return no_room(file, at, (size_t)bytes) ? -1 : SYSTEM(name)(file, mode, at, bytes); }
 ALLOCATED(fallocate)
 ALLOCATED(fallocate64)
+
+int fdatasync(int file)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    while (shown("WARIFU_TEST_DISK_HELD"))
+        nanosleep(&moment, NULL);
+    if (shown("WARIFU_TEST_DISK_BROKEN")) {
+        errno = EIO;
+        return -1;
+    }
+    return SYSTEM(fdatasync)(file);
+}

@@ -1,7 +1,7 @@
-//! A disk that a test makes full, for programs of its own: a library that stands between them and the system (`disk.c`). It needs
-//! no rights and no disk apart, and its errors are those of a full one.
+//! A disk with faults that a test chooses, for programs of its own: a library that stands between them and the system (`disk.c`). It needs
+//! no rights and no disk apart, and its errors are those of a real one.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -11,22 +11,43 @@ use tempfile::TempDir;
 
 const LIBRARY: &str = include_str!("disk.c");
 
-/// The disk. While it is full, no file of a program that was started with its [variables](Self::variables) can grow; what is
-/// there already can be read and written over.
+/// The disk of the programs that were started with its [variables](Self::variables).
 pub struct Disk {
-    _folder: TempDir,
+    folder: TempDir,
     library: PathBuf,
-    /// The disk is full while this file exists.
-    sign: PathBuf,
+}
+
+/// What is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// No file can grow; what is there already can be read and written over.
+    Full,
+    /// Data are not synced, but held back (fdatasync waits).
+    Held,
+    /// Data cannot be synced (fdatasync fails).
+    Broken,
+}
+
+impl DiskFault {
+    const ALL: [Self; 3] = [Self::Full, Self::Held, Self::Broken];
+
+    /// The variable that names the file which shows this fault.
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::Full => "WARIFU_TEST_DISK_FULL",
+            Self::Held => "WARIFU_TEST_DISK_HELD",
+            Self::Broken => "WARIFU_TEST_DISK_BROKEN",
+        }
+    }
 }
 
 impl Disk {
-    /// A disk with room.
+    /// A disk without a fault.
     ///
     /// # Panics
     /// When there is no C compiler, or no temporary folder.
     #[must_use]
-    pub fn with_room() -> Self {
+    pub fn sound() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let library = folder.path().join("disk.so");
         let source = folder.path().join("disk.c");
@@ -42,35 +63,37 @@ impl Disk {
         for path in [folder.path(), &*library] {
             fs::set_permissions(path, Permissions::from_mode(0o755)).expect("our own file");
         }
-        Self {
-            sign: folder.path().join("full"),
-            library,
-            _folder: folder,
-        }
+        Self { folder, library }
     }
 
-    /// Nothing fits any more.
+    /// From now on it has this fault.
     ///
     /// # Panics
     /// When the temporary folder is gone.
-    pub fn fill(&self) {
-        fs::write(&self.sign, "").expect("the sign of a full disk");
+    pub fn begin(&self, fault: DiskFault) {
+        fs::write(self.sign(fault), "").expect("the sign of a fault");
     }
 
-    /// There is room again.
+    /// From now on it has it no more.
     ///
     /// # Panics
-    /// When it was not full.
-    pub fn make_room(&self) {
-        fs::remove_file(&self.sign).expect("the sign of a full disk");
+    /// When it had not.
+    pub fn end(&self, fault: DiskFault) {
+        fs::remove_file(self.sign(fault)).expect("the sign of a fault");
     }
 
     /// What a program on this disk is started with.
     #[must_use]
-    pub fn variables(&self) -> [(&'static str, &OsStr); 2] {
-        [
-            ("LD_PRELOAD", self.library.as_os_str()),
-            ("WARIFU_TEST_DISK_FULL", self.sign.as_os_str()),
-        ]
+    pub fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let library = self.library.as_os_str().to_owned();
+        let signs = DiskFault::ALL.map(|fault| (fault.variable(), self.sign(fault).into()));
+        std::iter::once(("LD_PRELOAD", library))
+            .chain(signs)
+            .collect()
+    }
+
+    /// The file that shows the fault by being there.
+    fn sign(&self, fault: DiskFault) -> PathBuf {
+        self.folder.path().join(fault.variable())
     }
 }

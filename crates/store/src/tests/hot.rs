@@ -52,7 +52,7 @@ impl Tx {
         let decide = |rows: &[Vec<Row>]| Ok(Next::Stay(Ground::of(rows)?));
         match self.read_and_finish(wanted.asks(), decide).await? {
             Ended::Open(ground) => Ok(ground),
-            Ended::Committed(_) | Ended::Lost => panic!("it was to stay open"),
+            Ended::Committed(..) | Ended::Lost => panic!("it was to stay open"),
         }
     }
 }
@@ -254,7 +254,10 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
         let tx = store.begin().await.unwrap();
         let judge = move |_| Judgement::Settle(settlement, number);
         match tx.judge(&Wanted::default(), NOW, judge).await.unwrap() {
-            Judged::Settled(told) => {
+            Judged::Settled(told, durable) => {
+                let (tell, there) = tokio::sync::oneshot::channel();
+                durable.then(|arrived| tell.send(arrived).unwrap());
+                there.await.unwrap().unwrap();
                 assert_eq!(told, number);
                 true
             }

@@ -12,7 +12,7 @@ use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
-use warifu_store::{Ground, Judged, Judgement, Settlement, Store};
+use warifu_store::{Durable, Ground, Judged, Judgement, Settlement, Store};
 use warifu_vault::VaultError;
 
 use super::Word;
@@ -97,12 +97,15 @@ impl Verifier {
         };
         let began = Instant::now();
         let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
-        let drafts = match self.settle(&questions, now).await {
-            Ok(drafts) => drafts,
-            Err(Failure::Store(error)) if error.is_conflict() => all_again(jobs.len()),
+        let (drafts, durable) = match self.settle(&questions, now).await {
+            Ok(settled) => settled,
+            Err(Failure::Store(error)) if error.is_conflict() => {
+                (all_again(jobs.len()), Durable::default())
+            }
             Err(failure) => return answer_all(jobs, &failure),
         };
-        self.metrics.committed(jobs.len(), began.elapsed());
+        let size = jobs.len();
+        let mut answered = Vec::with_capacity(size);
         let mut again = Vec::new();
         let mut without_keys = Vec::new();
         for (mut job, draft) in jobs.into_iter().zip(drafts) {
@@ -112,21 +115,30 @@ impl Verifier {
                         job.keys_were_read = true;
                         without_keys.push(job);
                     }
-                    answer => job.answer(answer),
+                    answer => answered.push((job, answer)),
                 },
                 Draft::Again { lost } => {
                     job.losses += u32::from(lost);
                     if job.losses > LOSSES_MAX {
-                        job.answer(Err(Refusal::Raced.into()));
+                        answered.push((job, Err(Refusal::Raced.into())));
                     } else {
                         again.push(job);
                     }
                 }
                 Draft::Judged(..) | Draft::Unjudged { .. } => {
-                    job.answer(Err(Failure::fault("a verification was not written")));
+                    answered.push((job, Err(Failure::fault("a verification was not written"))));
                 }
             }
         }
+        // The next batch is judged meanwhile.
+        let metrics = Arc::clone(&self.metrics);
+        durable.then(move |arrived| {
+            metrics.committed(size, began.elapsed());
+            let failure = arrived.err().map(Failure::from);
+            for (job, answer) in answered {
+                job.answer(failure.clone().map_or(answer, Err));
+            }
+        });
         if !without_keys.is_empty() {
             match self.keys.load_data_keys().await {
                 Ok(()) => again.append(&mut without_keys),
@@ -141,14 +153,14 @@ impl Verifier {
         self: &Arc<Self>,
         questions: &[Arc<Question>],
         now: UnixMillis,
-    ) -> Result<Vec<Draft>, Failure> {
-        if let Some(drafts) = self.attempt(questions, now, Steps::One).await? {
-            return Ok(drafts);
+    ) -> Result<(Vec<Draft>, Durable), Failure> {
+        if let Some(settled) = self.attempt(questions, now, Steps::One).await? {
+            return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
-        let drafts = self.attempt(questions, now, Steps::Several).await?;
+        let settled = self.attempt(questions, now, Steps::Several).await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
-        Ok(drafts.unwrap_or_else(|| all_again(questions.len())))
+        Ok(settled.unwrap_or_else(|| (all_again(questions.len()), Durable::default())))
     }
 
     /// Judges, writes and commits; `None` when nothing was written because another node was faster.
@@ -157,11 +169,16 @@ impl Verifier {
         questions: &[Arc<Question>],
         now: UnixMillis,
         steps: Steps,
-    ) -> Result<Option<Vec<Draft>>, Failure> {
+    ) -> Result<Option<(Vec<Draft>, Durable)>, Failure> {
         let known = self.remembered(questions, now);
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
-        let tx = self.store.begin().await?;
+        // A single code has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner.
+        let tx = if questions.len() == 1 {
+            self.store.begin().await?
+        } else {
+            self.store.begin_ahead().await?
+        };
         let judge = {
             let (verifier, known) = (Arc::clone(self), known.clone());
             let questions = questions.to_vec();
@@ -169,10 +186,10 @@ impl Verifier {
         };
         let (mut tx, batch) = match tx.judge(&wanted, now, judge).await? {
             Judged::Lost => return Ok(None),
-            Judged::Settled(batch) => {
+            Judged::Settled(batch, durable) => {
                 let batch = batch?;
                 self.tell(&batch.outcomes, 0);
-                return Ok(Some(batch.drafts));
+                return Ok(Some((batch.drafts, durable)));
             }
             Judged::Open(tx, batch) => (tx, batch?),
         };
@@ -196,7 +213,7 @@ impl Verifier {
         };
         tx.commit().await?;
         self.tell(&outcomes, told);
-        Ok(Some(drafts))
+        Ok(Some((drafts, Durable::default())))
     }
 
     /// Judges the questions by what was read, and says whether everything can be written at once.

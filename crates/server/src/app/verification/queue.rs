@@ -3,8 +3,10 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::thread;
 
 use futures_util::FutureExt as _;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use warifu_core::audit::Origin;
 use warifu_core::id::{ContractId, ServiceId};
@@ -143,12 +145,21 @@ pub(in crate::app) struct Queue {
 }
 
 impl Queue {
-    /// Opens the queue; the work ends when the queue is dropped.
-    pub(in crate::app) fn open(verifier: Verifier) -> Self {
+    /// Opens the queue; the work ends when the queue is dropped. It has a thread of its own: among the tasks of the runtime it would wait for its turn behind
+    /// the requests that wait for it. Connections and timers are those of the runtime that this is called in.
+    ///
+    /// # Errors
+    /// [`Failure::Fault`] when there is no thread to be had.
+    pub(in crate::app) fn open(verifier: Verifier) -> Result<Self, Failure> {
         let verifier = Arc::new(verifier);
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(work(Arc::clone(&verifier), receiver));
-        Self { sender, verifier }
+        let work = work(Arc::clone(&verifier), receiver);
+        let runtime = Handle::current();
+        thread::Builder::new()
+            .name("verifier".to_owned())
+            .spawn(move || runtime.block_on(work))
+            .map_err(|_| Failure::fault("there is no thread for verification"))?;
+        Ok(Self { sender, verifier })
     }
 
     /// Waits for the answer, which comes after the commit.

@@ -1,0 +1,135 @@
+//! The disk of SQLite's log is behind, or fails: a batch that was committed, but is not on the disk yet, is told to nobody.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+use warifu_proof::bank::SERVICE;
+use warifu_proof::database::counters;
+use warifu_proof::kill::client::{Connection, Whole};
+use warifu_proof::kill::server::{Running, Server};
+use warifu_store::testing::{Disk, DiskFault, TestDatabase};
+
+use crate::house::{House, PROGRAM, assert_judged, assert_turned_away};
+
+/// So many codes at once that some of them are judged in one batch.
+const AT_ONCE: usize = 24;
+/// The holder of none of those codes.
+const LAST: usize = 2 * AT_ONCE;
+/// What would be told at all is told within this.
+const A_WHILE: Duration = Duration::from_millis(400);
+/// How long the program may take to commit a batch.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The version of a counter that was never used.
+const FIRST: i64 = 1;
+/// The disk tells nobody what it holds back.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_of_a_batch_that_the_disk_does_not_have_yet() {
+    let disk = Disk::sound();
+    let database = TestDatabase::sqlite();
+    let (house, server, _running) = house(&database, &disk).await;
+    disk.begin(DiskFault::Held);
+    let asked = ask_at_once(&house, &server, 0);
+    tokio::pin!(asked);
+    let looked_at = async {
+        all_committed(&house).await;
+        // Who only asks is not told of it either.
+        let status = timeout(A_WHILE, status_of(&house, &server, 0)).await;
+        assert!(status.is_err(), "{status:?}");
+    };
+    tokio::select! {
+        _ = &mut asked => panic!("all were told before the disk had it"),
+        () = looked_at => {}
+    }
+
+    disk.end(DiskFault::Held);
+    for answer in asked.await {
+        assert_judged(&answer, "accepted");
+    }
+    let status = status_of(&house, &server, 0).await;
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_sync_that_failed_nothing_is_told_until_the_program_is_started_again() {
+    let disk = Disk::sound();
+    let database = TestDatabase::sqlite();
+    let (house, server, running) = house(&database, &disk).await;
+    disk.begin(DiskFault::Broken);
+    let answers = ask_at_once(&house, &server, 0).await;
+    let refused = answers.iter().filter(|answer| answer.status != 200);
+    assert!(refused.clone().count() > 1, "no batch was synced");
+    for answer in refused {
+        assert_turned_away(answer, "service_unavailable");
+    }
+    disk.end(DiskFault::Broken);
+    // The disk seems to be well again, but what it lost it does not have.
+    for answer in ask_at_once(&house, &server, AT_ONCE).await {
+        assert_turned_away(&answer, "service_unavailable");
+    }
+    let status = status_of(&house, &server, 0).await;
+    assert!(status.starts_with("HTTP/1.1 503"), "{status}");
+
+    drop(running);
+    let _running = server.start_with(disk.variables()).unwrap();
+    for answer in ask_at_once(&house, &server, AT_ONCE).await {
+        assert_judged(&answer, "accepted");
+    }
+}
+
+async fn house(database: &TestDatabase, disk: &Disk) -> (House, Server, Running) {
+    let mut house = House::open(database).await;
+    house.holders = house.bank.holders("unsynced", LAST + 1).await.unwrap();
+    let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
+    let running = server.start_with(disk.variables()).unwrap();
+    // The API key is looked up by whoever uses it first.
+    let mut connection = house.connect(server.address()).await;
+    assert_judged(&house.right(&mut connection, LAST).await, "accepted");
+    (house, server, running)
+}
+
+/// The right codes of so many holders, each by a connection of its own.
+async fn ask_at_once(house: &House, server: &Server, first: usize) -> Vec<Whole> {
+    let mut connections: Vec<Connection> = Vec::with_capacity(AT_ONCE);
+    for _ in 0..AT_ONCE {
+        connections.push(house.connect(server.address()).await);
+    }
+    let asked = connections
+        .iter_mut()
+        .zip(first..)
+        .map(|(connection, holder)| house.right(connection, holder));
+    join_all(asked).await
+}
+
+/// Waits until the codes of all who asked were committed, that of the first of all included.
+async fn all_committed(house: &House) {
+    let begun = Instant::now();
+    loop {
+        let counters = counters(house.bank.store()).await.unwrap();
+        let used = counters.values().filter(|(version, _)| *version > FIRST);
+        let used = used.count();
+        if used == AT_ONCE + 1 {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{used} committed");
+        sleep(LOOK_AGAIN_AFTER).await;
+    }
+}
+
+/// The answer to a question about a user's token, head and all.
+async fn status_of(house: &House, server: &Server, holder: usize) -> String {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let request = format!(
+        "GET /api/v1/services/{SERVICE}/users/{} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+        house.holders[holder].login_id,
+        house.bank.api_key.expose()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
