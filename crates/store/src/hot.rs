@@ -143,7 +143,7 @@ const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
          EXISTS (SELECT 1 FROM webhook w WHERE w.service_id = s.service_id AND w.disabled = FALSE) AS has_webhooks
      FROM service s WHERE s.service_id = $1";
 
-static COUNTERS: RowsSql = RowsSql::new(
+pub(crate) static COUNTERS: RowsSql = RowsSql::new(
     "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
          u.user_id IS NOT NULL AS disabled
      FROM {LIST} counter c

@@ -76,6 +76,8 @@ pub mod limits {
     pub const SQLITE_THREAD_QUEUE: usize = 2;
     /// How long SQLite waits for a lock that another process holds.
     pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+    /// Batches on SQLite that may be on their way to the disk when the next one begins.
+    pub const SQLITE_COMMITS_AHEAD: u64 = 4;
     /// Prepared statements kept per SQLite connection.
     pub const SQLITE_STATEMENTS_MAX: usize = 256;
     /// Page cache of the SQLite writer, in KiB; the readers keep SQLite's own default of 2 MiB.

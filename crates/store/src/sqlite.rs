@@ -5,6 +5,7 @@
 //! first rolls back what is still open: no one gets a connection with somebody else's transaction in it.
 
 mod log_sync;
+mod statement;
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -16,8 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rusqlite::config::DbConfig;
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, ffi};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -25,10 +25,11 @@ use crate::limits::{
     SQLITE_BUSY_TIMEOUT, SQLITE_CHECKPOINT_PAGES, SQLITE_READERS, SQLITE_STATEMENTS_MAX,
     SQLITE_THREAD_QUEUE, SQLITE_WAL_KEPT_BYTES, SQLITE_WRITER_CACHE_KIB, TURN_TIMEOUT,
 };
-use crate::rows::{Ask, Last};
+use crate::rows::Ask;
 use crate::tx::{Durable, Ended, Next};
-use crate::{Conflict, Outage, Row, StoreError, Value};
+use crate::{Outage, Row, StoreError, Value};
 use log_sync::{LogSync, Ticket};
+use statement::{bind, execute, failed, finish, prepare, query, refused, together};
 
 /// The first version without the corruption bug in the reset of the write-ahead log.
 const VERSION_MIN: i32 = 3_051_003;
@@ -124,6 +125,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn begin_ahead(&self) -> Result<Lease, StoreError> {
+        self.writer.log.room().await?;
         let mut lease = Home::lease(&self.writer).await?;
         lease.ahead = true;
         Ok(lease)
@@ -226,15 +228,8 @@ impl Lease {
             if !finish(connection, last)? {
                 return Ok(Ended::Lost);
             }
-            let on_its_way = if writes {
-                commit(connection, log, ahead)?
-            } else {
-                // What it saw of others may be on its way.
-                execute(connection, "COMMIT")?;
-                let ticket = log.last();
-                Some(OnItsWay { log, ticket })
-            };
-            Ok(Ended::Committed(told, Durable::new(on_its_way)))
+            let on_its_way = commit(connection, log, ahead && writes)?;
+            Ok(Ended::Committed(told, Durable::on_its_way(on_its_way)))
         };
         let ended = if self.begun {
             self.send(job).await?
@@ -275,13 +270,12 @@ impl Lease {
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        let on_its_way = if self.begun {
+        let mut on_its_way = None;
+        if self.begun {
             let (log, ahead) = (Arc::clone(&self.log), self.ahead);
-            self.send(move |connection| commit(connection, log, ahead))
-                .await?
-        } else {
-            None
-        };
+            let commit = move |connection: &Connection| commit(connection, log, ahead);
+            on_its_way = Some(self.send(commit).await?);
+        }
         if let Some(held) = self.held.take() {
             held.go_home();
         }
@@ -301,10 +295,10 @@ impl Lease {
         }
         let log = Arc::clone(&self.log);
         let (answer, seen) = self
-            .begin_with(move |connection| Ok((job(connection)?, log.last())))
+            .begin_with(move |connection| Ok((job(connection), log.last())))
             .await?;
         self.log.wait(seen).await?;
-        Ok(answer)
+        answer
     }
 
     /// Begins the transaction and does its first work, in one visit to the thread.
@@ -440,8 +434,7 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
                     "cache_size",
                     format!("-{SQLITE_WRITER_CACHE_KIB}"),
                 )?;
-                // The log is there from the first look on.
-                connection.query_row("SELECT COUNT(name) FROM sqlite_schema", [], |_| Ok(()))?;
+                log_sync::carry_over(&connection)?;
             }
             Role::Reader => connection.pragma_update(None, "query_only", true)?,
         }
@@ -450,214 +443,15 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|e| failed(&e))
 }
 
-fn execute(connection: &Connection, sql: &'static str) -> Result<(), StoreError> {
-    prepare(connection, sql)?
-        .raw_execute()
-        .map_err(|e| failed(&e))?;
-    Ok(())
-}
-
-/// Commits, and gives the way to the disk that is still ahead.
-fn commit(
-    connection: &Connection,
-    log: Arc<LogSync>,
-    ahead: bool,
-) -> Result<Option<OnItsWay>, StoreError> {
-    if !ahead {
-        execute(connection, "COMMIT")?;
-        return Ok(None);
-    }
-    let ticket = log.begin();
-    let committed = execute(connection, "COMMIT");
-    log.end(ticket);
-    committed?;
-    Ok(Some(OnItsWay { log, ticket }))
-}
-
-/// All rows of each of several statements.
-fn together(connection: &Connection, asks: Vec<Ask>) -> Result<Vec<Vec<Row>>, StoreError> {
-    asks.into_iter()
-        .map(|ask| {
-            let (sql, batch) = ask.one_by_one();
-            if batch.is_empty() {
-                return Ok(Vec::new());
-            }
-            Ok(query(connection, sql, &batch)?
-                .into_iter()
-                .flatten()
-                .collect())
-        })
-        .collect()
-}
-
-/// Runs what a transaction ends with before its commit; `false` when a statement that decides gave too few rows.
-fn finish(connection: &Connection, last: Vec<Last>) -> Result<bool, StoreError> {
-    for Last { ask, decides } in last {
-        let (sql, batch) = ask.one_by_one_unread();
-        if batch.is_empty() {
-            continue;
-        }
-        let counted = count(connection, sql, &batch)?;
-        if decides && counted < batch.len() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn query(
-    connection: &Connection,
-    sql: &'static str,
-    batch: &[Vec<Value>],
-) -> Result<Vec<Vec<Row>>, StoreError> {
-    let mut statement = prepare(connection, sql)?;
-    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
-    batch
-        .iter()
-        .map(|params| {
-            bind(&mut statement, params)?;
-            rows(&mut statement, &columns)
-        })
-        .collect()
-}
-
-/// Runs `sql` once for each set of parameters and says how many rows it gave in all, or changed if it gives none.
-fn count(
-    connection: &Connection,
-    sql: &'static str,
-    batch: &[Vec<Value>],
-) -> Result<usize, StoreError> {
-    let mut statement = prepare(connection, sql)?;
-    let gives = statement.column_count() > 0;
-    let mut counted = 0;
-    for params in batch {
-        bind(&mut statement, params)?;
-        if gives {
-            let mut rows = statement.raw_query();
-            while rows.next().map_err(|e| failed(&e))?.is_some() {
-                counted += 1;
-            }
-        } else {
-            counted += statement.raw_execute().map_err(|e| failed(&e))?;
-        }
-    }
-    Ok(counted)
-}
-
-fn prepare<'c>(
-    connection: &'c Connection,
-    sql: &'static str,
-) -> Result<CachedStatement<'c>, StoreError> {
-    connection.prepare_cached(sql).map_err(|e| refused(&e))
-}
-
-fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> Result<(), StoreError> {
-    if statement.parameter_count() != params.len() {
-        return Err(StoreError::Statement(format!(
-            "it takes {} parameters, {} were given",
-            statement.parameter_count(),
-            params.len()
-        )));
-    }
-    for (at, value) in (1..).zip(params) {
-        // SQLite numbers named parameters in the order in which they first appear; PostgreSQL by their number.
-        debug_assert!(
-            statement
-                .parameter_name(at)
-                .is_some_and(|name| name[1..] == at.to_string()),
-            "parameters must be numbered in the order of first use"
-        );
-        statement
-            .raw_bind_parameter(at, value)
-            .map_err(|e| failed(&e))?;
-    }
-    Ok(())
-}
-
-fn rows(
-    statement: &mut CachedStatement<'_>,
-    columns: &Arc<[String]>,
-) -> Result<Vec<Row>, StoreError> {
-    let mut found = Vec::new();
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next().map_err(|e| failed(&e))? {
-        let values =
-            (0..columns.len())
-                .map(|at| match row.get_ref(at).map_err(|e| failed(&e))? {
-                    ValueRef::Null => Ok(Value::Null),
-                    ValueRef::Integer(number) => Ok(Value::Int(number)),
-                    ValueRef::Blob(bytes) => Ok(Value::Blob(bytes.to_vec())),
-                    ValueRef::Text(text) => String::from_utf8(text.to_vec())
-                        .map(Value::Text)
-                        .map_err(|_| StoreError::Row {
-                            column: columns[at].clone(),
-                            problem: "is not UTF-8",
-                        }),
-                    ValueRef::Real(_) => Err(StoreError::Row {
-                        column: columns[at].clone(),
-                        problem: "is a floating-point number",
-                    }),
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-        found.push(Row::new(columns.clone(), values));
-    }
-    Ok(found)
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Int(number) => ValueRef::Integer(*number),
-            Self::Blob(bytes) => ValueRef::Blob(bytes),
-            Self::Bool(truth) => ValueRef::Integer(i64::from(*truth)),
-        }))
-    }
-}
-
-/// An error before any parameter was bound: its message speaks of our SQL only and helps to mend it.
-fn refused(error: &rusqlite::Error) -> StoreError {
-    match failed(error) {
-        StoreError::Statement(_) => StoreError::Statement(error.to_string()),
-        other => other,
-    }
-}
-
-/// An error while a statement ran: only its code is told, the message might quote a value.
-fn failed(error: &rusqlite::Error) -> StoreError {
-    let rusqlite::Error::SqliteFailure(code, _) = error else {
-        return match error {
-            rusqlite::Error::SqlInputError { .. } => StoreError::Statement(error.to_string()),
-            rusqlite::Error::ExecuteReturnedResults => {
-                StoreError::Statement("it answers with rows: use query".to_owned())
-            }
-            _ => StoreError::Statement("SQLite could not be asked".to_owned()),
-        };
+/// Commits, and gives what is to be waited for before anybody is told. Without `ahead` SQLite itself waits for the disk, if anything was written; but what
+/// the transaction saw, or stands behind in the log, may be on its way still.
+fn commit(connection: &Connection, log: Arc<LogSync>, ahead: bool) -> Result<OnItsWay, StoreError> {
+    let commit = || execute(connection, "COMMIT");
+    let ticket = if ahead {
+        log.run_ahead(commit)?
+    } else {
+        commit()?;
+        log.last()
     };
-    let told = || format!("SQLite {}", code.extended_code);
-    match code.code {
-        ErrorCode::DiskFull => StoreError::Full,
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => {
-            StoreError::Unavailable(Outage::Timeout)
-        }
-        ErrorCode::ReadOnly => StoreError::ReadOnly,
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-            StoreError::Corrupt { code: told() }
-        }
-        ErrorCode::ConstraintViolation
-            if matches!(
-                code.extended_code,
-                ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-            ) =>
-        {
-            StoreError::Conflict(Conflict::Unique)
-        }
-        ErrorCode::ConstraintViolation => StoreError::Constraint { code: told() },
-        ErrorCode::CannotOpen
-        | ErrorCode::SystemIoFailure
-        | ErrorCode::OutOfMemory
-        | ErrorCode::PermissionDenied => StoreError::gone(told()),
-        _ => StoreError::Statement(told()),
-    }
+    Ok(OnItsWay { log, ticket })
 }

@@ -63,8 +63,8 @@ pub(crate) enum Ended<T> {
 pub struct Durable(Option<sqlite::OnItsWay>);
 
 impl Durable {
-    pub(crate) const fn new(commit: Option<sqlite::OnItsWay>) -> Self {
-        Self(commit)
+    pub(crate) const fn on_its_way(commit: sqlite::OnItsWay) -> Self {
+        Self(Some(commit))
     }
 
     /// Calls back when it is there: at once, or on a thread of the database, which is not to be held up. [`StoreError::Unavailable`] is told when the disk
@@ -128,8 +128,8 @@ impl Store {
         }
     }
 
-    /// Starts a transaction that only reads. All its statements see the database as it was at the first of them; it never
-    /// waits for a writer nor makes one wait.
+    /// Starts a transaction that only reads. All its statements see the database as it was at the first of them. It makes no writer wait, and
+    /// waits for none, but for the way to the disk of what was committed by then.
     ///
     /// # Errors
     /// As [`Store::begin`].
@@ -237,6 +237,9 @@ impl Tx {
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
         Self::check_batch(&batch)?;
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         self.start()?;
         let answer = match &mut self.lease {
             Lease::Sqlite(lease) => lease.query_each(sql, batch).await,
@@ -256,6 +259,9 @@ impl Tx {
         batch: Vec<Vec<Value>>,
     ) -> Result<Vec<u64>, StoreError> {
         Self::check_batch(&batch)?;
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         self.start()?;
         let answer = match &mut self.lease {
             Lease::Sqlite(lease) => lease.execute_each(sql, batch).await,

@@ -6,21 +6,27 @@
 //! So to whoever asks it is as durable as every other commit (`synchronous=FULL`); only that several are on their way at once.
 //!
 //! After a sync that failed nobody knows what the disk has, and one that succeeds later would say too much (the system may have given the pages up): from
-//! then on no transaction begins any more, and nothing is told, until the program is started again.
+//! then on no transaction begins any more, and nothing is told, until the program is started again. A start carries the whole log over into the file before
+//! anything is told of it (`carry_over`), so that nothing is added behind a gap.
+//!
+//! Other processes on the same file see commits that are still on their way: they are the operator's own commands.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use super::failed;
-use crate::StoreError;
+use super::statement::failed;
+use crate::limits::{SQLITE_BUSY_TIMEOUT, SQLITE_COMMITS_AHEAD, TURN_TIMEOUT};
+use crate::{Outage, StoreError};
 
 /// The thread that syncs, and how far it is.
 pub(super) struct LogSync {
@@ -37,8 +43,19 @@ pub(super) struct LogSync {
 struct Disk {
     /// How many of those commits it has for sure, in the order in which they began.
     arrived: AtomicU64,
-    /// A sync failed.
-    failed: AtomicBool,
+    /// What a sync failed by.
+    failed: OnceLock<String>,
+}
+
+impl Disk {
+    fn check(&self) -> Result<(), StoreError> {
+        match self.failed.get() {
+            Some(error) => Err(StoreError::gone(format!(
+                "its log could not be synced ({error}): see to the disk, and start the program again"
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 enum Command {
@@ -82,10 +99,16 @@ impl LogSync {
     /// # Errors
     /// [`StoreError::Unavailable`] since a sync failed: what stands behind the gap in the log is as uncertain as the gap, however it is written.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        if self.disk.failed.load(Ordering::SeqCst) {
-            return Err(lost());
-        }
-        Ok(())
+        self.disk.check()
+    }
+
+    /// Before a transaction whose commit does not wait for the disk: waits until there is room for one more.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub(super) async fn room(&self) -> Result<(), StoreError> {
+        self.wait(Ticket(self.last().0.saturating_sub(SQLITE_COMMITS_AHEAD)))
+            .await
     }
 
     /// Says how the next transaction of the writer's connection commits.
@@ -107,14 +130,20 @@ impl LogSync {
         Ok(())
     }
 
-    /// Before a commit that does not wait for the disk: from now on others may see what it changes.
-    pub(super) fn begin(&self) -> Ticket {
-        Ticket(self.begun.fetch_add(1, Ordering::SeqCst) + 1)
-    }
-
-    /// After that commit, however it ended.
-    pub(super) fn end(&self, ticket: Ticket) {
-        self.send(Command::Sync(ticket));
+    /// Runs a commit that does not wait for the disk, and has it synced.
+    ///
+    /// # Errors
+    /// Those of the commit.
+    pub(super) fn run_ahead(
+        &self,
+        commit: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<Ticket, StoreError> {
+        // From now on others may see what it changes.
+        let ticket = Ticket(self.begun.fetch_add(1, Ordering::SeqCst) + 1);
+        let ended = Ended { log: self, ticket };
+        commit()?;
+        drop(ended);
+        Ok(ticket)
     }
 
     /// The last commit that a transaction which reads now can have seen.
@@ -137,11 +166,17 @@ impl LogSync {
     }
 
     /// Waits for what [`then`](Self::then) tells.
+    ///
+    /// # Errors
+    /// What it tells, and [`StoreError::Unavailable`] when that takes too long.
     pub(super) async fn wait(&self, ticket: Ticket) -> Result<(), StoreError> {
         let (tell, told) = oneshot::channel();
         // Nobody may listen any more.
         self.then(ticket, |arrived| drop(tell.send(arrived)));
-        told.await.unwrap_or_else(|_| Err(lost()))
+        timeout(TURN_TIMEOUT, told)
+            .await
+            .map_err(|_| StoreError::Unavailable(Outage::Timeout))?
+            .map_err(|_| StoreError::gone("its log is not synced any more"))?
     }
 
     fn send(&self, command: Command) {
@@ -150,11 +185,33 @@ impl LogSync {
     }
 }
 
+/// Has a commit synced when it has ended, however it ended.
+struct Ended<'a> {
+    log: &'a LogSync,
+    ticket: Ticket,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.log.send(Command::Sync(self.ticket));
+    }
+}
+
+/// Carries the whole log over into the file, and syncs that: what a process that was killed, or whose disk failed, left in the log may be in the system's memory
+/// only. Where another process has the database open, that one answers for it, and nothing is done.
+///
+/// # Errors
+/// As any statement; then nothing is known to be on the disk.
+pub(super) fn carry_over(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+    connection.busy_timeout(SQLITE_BUSY_TIMEOUT)
+}
+
 /// Ends when the last sender is gone.
 fn serve(log: &File, commands: &Receiver<Command>, disk: &Disk) {
     let mut waiting: Vec<(Ticket, Told)> = Vec::new();
     let mut arrived = 0;
-    let mut failed = false;
     while let Ok(first) = commands.recv() {
         // One sync is enough for all that ended before it begins.
         let mut ended = arrived;
@@ -164,22 +221,21 @@ fn serve(log: &File, commands: &Receiver<Command>, disk: &Disk) {
                 Command::Tell(ticket, told) => waiting.push((ticket, told)),
             }
         }
-        if ended > arrived && !failed {
-            failed = log.sync_data().is_err();
-            disk.failed.store(failed, Ordering::SeqCst);
-            if !failed {
-                arrived = ended;
-                disk.arrived.store(arrived, Ordering::SeqCst);
+        if ended > arrived && disk.check().is_ok() {
+            match log.sync_data() {
+                Ok(()) => {
+                    arrived = ended;
+                    disk.arrived.store(arrived, Ordering::SeqCst);
+                }
+                Err(error) => drop(disk.failed.set(error.to_string())),
             }
         }
-        for (_, told) in waiting.extract_if(.., |(ticket, _)| failed || ticket.0 <= arrived) {
-            let answer = if failed { Err(lost()) } else { Ok(()) };
+        let failed = disk.check();
+        let known = |(ticket, _): &mut (Ticket, Told)| failed.is_err() || ticket.0 <= arrived;
+        for (_, told) in waiting.extract_if(.., known) {
+            let answer = failed.clone();
             // A defect costs whoever waited, and nobody else (R90).
             drop(catch_unwind(AssertUnwindSafe(|| told(answer))));
         }
     }
-}
-
-fn lost() -> StoreError {
-    StoreError::gone("its log could not be synced: see to the disk, and start the program again")
 }

@@ -430,6 +430,22 @@ mod file {
     }
 
     #[tokio::test]
+    async fn what_was_left_in_the_log_is_carried_over_before_anything_is_told_of_it() {
+        let database = TestDatabase::sqlite();
+        let store = open(&database).await;
+        insert(&store, "a", 1).await;
+        let without_log = TestDatabase::sqlite();
+        let again = database.open().await;
+        std::fs::copy(database.path(), without_log.path()).unwrap();
+        let copy = without_log.open().await;
+        for store in [&again, &copy] {
+            let mut tx = store.read().await.unwrap();
+            let items = tx.query("SELECT id FROM item", params![]).await.unwrap();
+            assert_eq!(items.len(), 1);
+        }
+    }
+
+    #[tokio::test]
     async fn the_file_and_its_log_are_for_the_owner_only() {
         let database = TestDatabase::sqlite();
         let store = open(&database).await;

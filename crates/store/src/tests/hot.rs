@@ -369,3 +369,24 @@ async fn r23_a_fence_only_rises(store: Store) {
     assert!(tx.raise_fence(id, NOW.plus_ms(1)).await.unwrap());
     assert_eq!(tx.ground(&wanted).await.unwrap().rules.len(), 1);
 }
+
+/// A verification reads no row of `app_user`: those are wide, and almost nobody is disabled.
+#[tokio::test]
+async fn whether_a_user_is_disabled_is_seen_in_an_index_of_the_disabled_alone() {
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    store.migrate(NOW).await.unwrap();
+    let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", COUNTERS.one()).leak();
+    let plan = store.read().await.unwrap().query(sql, params!["", ""]);
+    let plan: Vec<_> = plan
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.text("detail").unwrap().to_owned())
+        .collect();
+    let users: Vec<_> = plan.iter().filter(|line| line.contains(" u ")).collect();
+    assert!(
+        users.len() == 1 && users[0].contains("app_user_disabled"),
+        "{plan:?}"
+    );
+}

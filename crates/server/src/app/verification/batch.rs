@@ -78,6 +78,16 @@ struct Batch {
     outcomes: Vec<&'static str>,
 }
 
+/// A batch that was committed, and may be on its way to the disk.
+struct Settled {
+    drafts: Vec<Draft>,
+    /// What came of each code that was recorded.
+    outcomes: Vec<&'static str>,
+    /// How many webhooks are to be told.
+    told: usize,
+    durable: Durable,
+}
+
 /// A counter as it was read, and after the codes of this batch.
 pub(super) struct Fold {
     pub(super) before: Counter,
@@ -97,13 +107,17 @@ impl Verifier {
         };
         let began = Instant::now();
         let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
-        let (drafts, durable) = match self.settle(&questions, now).await {
+        let settled = match self.settle(&questions, now).await {
             Ok(settled) => settled,
-            Err(Failure::Store(error)) if error.is_conflict() => {
-                (all_again(jobs.len()), Durable::default())
-            }
+            Err(Failure::Store(error)) if error.is_conflict() => Settled::all_again(jobs.len()),
             Err(failure) => return answer_all(jobs, &failure),
         };
+        let Settled {
+            drafts,
+            outcomes,
+            told,
+            durable,
+        } = settled;
         let size = jobs.len();
         let mut answered = Vec::with_capacity(size);
         let mut again = Vec::new();
@@ -131,10 +145,13 @@ impl Verifier {
             }
         }
         // The next batch is judged meanwhile.
-        let metrics = Arc::clone(&self.metrics);
+        let verifier = Arc::clone(self);
         durable.then(move |arrived| {
-            metrics.committed(size, began.elapsed());
             let failure = arrived.err().map(Failure::from);
+            if failure.is_none() {
+                verifier.metrics.committed(size, began.elapsed());
+                verifier.tell(&outcomes, told);
+            }
             for (job, answer) in answered {
                 job.answer(failure.clone().map_or(answer, Err));
             }
@@ -153,14 +170,14 @@ impl Verifier {
         self: &Arc<Self>,
         questions: &[Arc<Question>],
         now: UnixMillis,
-    ) -> Result<(Vec<Draft>, Durable), Failure> {
+    ) -> Result<Settled, Failure> {
         if let Some(settled) = self.attempt(questions, now, Steps::One).await? {
             return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
         let settled = self.attempt(questions, now, Steps::Several).await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
-        Ok(settled.unwrap_or_else(|| (all_again(questions.len()), Durable::default())))
+        Ok(settled.unwrap_or_else(|| Settled::all_again(questions.len())))
     }
 
     /// Judges, writes and commits; `None` when nothing was written because another node was faster.
@@ -169,7 +186,7 @@ impl Verifier {
         questions: &[Arc<Question>],
         now: UnixMillis,
         steps: Steps,
-    ) -> Result<Option<(Vec<Draft>, Durable)>, Failure> {
+    ) -> Result<Option<Settled>, Failure> {
         let known = self.remembered(questions, now);
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
@@ -188,8 +205,12 @@ impl Verifier {
             Judged::Lost => return Ok(None),
             Judged::Settled(batch, durable) => {
                 let batch = batch?;
-                self.tell(&batch.outcomes, 0);
-                return Ok(Some((batch.drafts, durable)));
+                return Ok(Some(Settled {
+                    drafts: batch.drafts,
+                    outcomes: batch.outcomes,
+                    told: 0,
+                    durable,
+                }));
             }
             Judged::Open(tx, batch) => (tx, batch?),
         };
@@ -212,8 +233,12 @@ impl Verifier {
             return Ok(None);
         };
         tx.commit().await?;
-        self.tell(&outcomes, told);
-        Ok(Some((drafts, Durable::default())))
+        Ok(Some(Settled {
+            drafts,
+            outcomes,
+            told,
+            durable: Durable::default(),
+        }))
     }
 
     /// Judges the questions by what was read, and says whether everything can be written at once.
@@ -417,11 +442,18 @@ impl Verifier {
     }
 }
 
-/// So many that were lost to another node.
-fn all_again(count: usize) -> Vec<Draft> {
-    std::iter::repeat_with(|| Draft::Again { lost: true })
-        .take(count)
-        .collect()
+impl Settled {
+    /// So many that were lost to another node.
+    fn all_again(count: usize) -> Self {
+        Self {
+            drafts: std::iter::repeat_with(|| Draft::Again { lost: true })
+                .take(count)
+                .collect(),
+            outcomes: Vec::new(),
+            told: 0,
+            durable: Durable::default(),
+        }
+    }
 }
 
 fn answer_all(jobs: Vec<Job>, failure: &Failure) -> Vec<Job> {

@@ -196,15 +196,11 @@ async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
     let mut batch: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     loop {
         let room = BATCH_MAX - batch.len();
-        if batch.is_empty() {
-            if receiver.recv_many(&mut batch, room).await == 0 {
-                return;
-            }
-            // Whoever is being read at this moment comes along: one commit less. An idle system loses no time by it.
-            tokio::task::yield_now().await;
+        if !batch.is_empty() {
+            batch.extend(std::iter::from_fn(|| receiver.try_recv().ok()).take(room));
+        } else if receiver.recv_many(&mut batch, room).await == 0 {
+            return;
         }
-        let room = BATCH_MAX - batch.len();
-        batch.extend(std::iter::from_fn(|| receiver.try_recv().ok()).take(room));
         verifier.metrics.queue_depth(receiver.len());
         let jobs = std::mem::take(&mut batch);
         // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies, or by the error that SQLite gives instead.
