@@ -12,10 +12,12 @@ use warifu_core::verification::Counter;
 use super::records::event;
 use super::relying::store_client;
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
+use crate::hot::COUNTERS;
+use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
 use crate::{
     Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store, StoreError,
-    StoredAnswer, Tx, Wanted, on_both_databases,
+    StoredAnswer, Tx, Wanted, on_both_databases, params,
 };
 
 on_both_databases! { store:
@@ -374,13 +376,11 @@ async fn r23_a_fence_only_rises(store: Store) {
 #[tokio::test]
 async fn whether_a_user_is_disabled_is_seen_in_an_index_of_the_disabled_alone() {
     let database = TestDatabase::sqlite();
-    let store = database.open().await;
-    store.migrate(NOW).await.unwrap();
+    let store = database.store().await;
     let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", COUNTERS.one()).leak();
-    let plan = store.read().await.unwrap().query(sql, params!["", ""]);
+    let mut tx = store.read().await.unwrap();
+    let plan = tx.query(sql, params!["", ""]).await.unwrap();
     let plan: Vec<_> = plan
-        .await
-        .unwrap()
         .iter()
         .map(|row| row.text("detail").unwrap().to_owned())
         .collect();
