@@ -176,6 +176,13 @@ async fn add_contract(
     Ok(contract)
 }
 
+/// An id that no other token of the bench has: of a million random ones, two are the same in one run of twenty.
+fn token_user_id(number: u32) -> Result<TokenUserId, BenchError> {
+    (0..10)
+        .find_map(|check_digit| TokenUserId::parse(&format!("{number:013}{check_digit}")).ok())
+        .ok_or_else(|| Failure::fault("an id without a check digit").into())
+}
+
 async fn add_bearer(
     tx: &mut Tx,
     app: &App,
@@ -209,7 +216,7 @@ async fn add_bearer(
         id: IssuanceId::new(now, rng),
         service_id: user.service_id.clone(),
         user_id: user.id.clone(),
-        token_user_id: TokenUserId::new(rng),
+        token_user_id: token_user_id(number)?,
         mail_address: "-".to_owned(),
         parameters,
         created_at: now,
