@@ -68,7 +68,7 @@ enum Command {
 type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// A commit that may still be on its way to the disk, by its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(super) struct Ticket(u64);
 
 impl LogSync {
@@ -140,9 +140,8 @@ impl LogSync {
     ) -> Result<Ticket, StoreError> {
         // From now on others may see what it changes.
         let ticket = Ticket(self.begun.fetch_add(1, Ordering::SeqCst) + 1);
-        let ended = Ended { log: self, ticket };
+        let _ended = Ended { log: self, ticket };
         commit()?;
-        drop(ended);
         Ok(ticket)
     }
 
