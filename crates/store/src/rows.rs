@@ -72,8 +72,8 @@ pub(crate) enum Given {
     Columns(Vec<Vec<Value>>),
 }
 
-/// A statement over a list of rows, whose text is rendered in two ways: for a list, whose columns are the parameters, and for one
-/// row, where the list is gone and its places stand for the parameters.
+/// A statement over a list of rows, whose text is rendered for a list, whose columns are the parameters, and for one row, where the list
+/// is gone and its places stand for the parameters; for one row also without the rows that it gives.
 ///
 /// | in the text | for a list | for one row |
 /// |---|---|---|
