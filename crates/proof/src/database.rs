@@ -19,7 +19,8 @@ pub async fn counters(store: &Store) -> Result<HashMap<TokenId, (i64, Seen)>> {
         .read()
         .await?
         .query(
-            "SELECT token_id, version, last_step, failures, run_since_success, standing FROM counter",
+            "SELECT t.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.standing
+             FROM token t JOIN counter c ON c.counter_no = t.counter_no",
             Vec::new(),
         )
         .await?;

@@ -157,18 +157,22 @@ impl Tx {
         .transpose()
     }
 
-    /// When the event of the highest id was recorded, which is the last one or nearly so.
+    /// When the events of the highest ids were recorded, service by service: the last of them, which is the last one of all or nearly so.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn last_event_at(&mut self) -> Result<Option<UnixMillis>, StoreError> {
         self.query_one(
-            "SELECT at_ms FROM audit ORDER BY audit_id DESC LIMIT 1",
+            "SELECT MAX(l.at_ms) AS at_ms FROM (
+                 SELECT (SELECT e.at_ms FROM audit e WHERE e.service_id = s.service_id ORDER BY e.audit_id DESC LIMIT 1) AS at_ms
+                 FROM service s
+                 UNION ALL
+                 SELECT (SELECT e.at_ms FROM audit e WHERE e.service_id IS NULL ORDER BY e.audit_id DESC LIMIT 1) AS at_ms
+             ) l",
             params![],
         )
         .await?
-        .map(|row| row.at("at_ms"))
-        .transpose()
+        .map_or(Ok(None), |row| row.opt_at("at_ms"))
     }
 
     /// The number of all events.

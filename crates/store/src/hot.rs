@@ -20,6 +20,16 @@ use crate::{
     params,
 };
 
+/// Names a counter, for those that write many of them: the number that the database gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CounterNo(pub(crate) i64);
+
+impl From<CounterNo> for Value {
+    fn from(number: CounterNo) -> Self {
+        Self::Int(number.0)
+    }
+}
+
 /// A user as a verification needs to know it, with what opens the live token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBearer {
@@ -38,6 +48,8 @@ pub struct StoredBearer {
 pub struct StoredSeed {
     /// The token.
     pub token_id: TokenId,
+    /// Its counter; `None` is damage.
+    pub counter_no: Option<CounterNo>,
     /// How its codes are computed.
     pub parameters: Parameters,
     /// When its app finished.
@@ -64,8 +76,8 @@ pub struct Wanted<'a> {
     pub services: Vec<&'a ServiceId>,
     /// What users sign in with whose tokens are not known, each with its service.
     pub logins: Vec<(&'a ServiceId, &'a str)>,
-    /// The tokens that are known, each with its user.
-    pub tokens: Vec<(&'a TokenId, &'a UserId)>,
+    /// The counters of the tokens that are known, each with the token's user.
+    pub counters: Vec<(CounterNo, &'a UserId)>,
     /// The public parts of the API keys that codes came with.
     pub key_ids: Vec<&'a str>,
     /// The clients' names of their requests, which may have been answered before.
@@ -79,8 +91,8 @@ pub struct Ground {
     pub rules: HashMap<ServiceId, Rules>,
     /// The users of these logins, each with the live token.
     pub bearers: HashMap<(ServiceId, String), StoredBearer>,
-    /// The counters of the tokens, and of those of the bearers.
-    pub counters: HashMap<TokenId, HotCounter>,
+    /// The counters that were asked for, and those of the bearers.
+    pub counters: HashMap<CounterNo, HotCounter>,
     /// Whether the keys still are what they were.
     pub standings: HashMap<String, KeyStanding>,
     /// The answers that were kept.
@@ -101,9 +113,9 @@ pub struct Rules {
 /// What is to be written of a batch that was judged, all of it or nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Settlement {
-    /// Counters, each with its token and the version that it must still have, in the order of the tokens' ids. This condition decides that a
+    /// Counters, each with the version that it must still have, in the order of their numbers. This condition decides that a
     /// code is accepted once (invariant 5).
-    pub swaps: Vec<(TokenId, i64, Counter)>,
+    pub swaps: Vec<(CounterNo, i64, Counter)>,
     /// What is recorded.
     pub events: Vec<Event>,
     /// The answers that are kept.
@@ -130,11 +142,11 @@ pub enum Judged<T> {
 
 static BEARERS: RowsSql = RowsSql::new(
     "SELECT u.service_id, u.login_id, u.user_id, u.contract_id, u.reopens_at_ms, u.disabled,
-         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms, t.expires_at_ms,
+         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms, t.expires_at_ms, t.counter_no,
          c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
      FROM {LIST} app_user u
      LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL
-     LEFT JOIN counter c ON c.token_id = t.token_id
+     LEFT JOIN counter c ON c.counter_no = t.counter_no
      WHERE u.service_id = v.column1 AND u.login_id = v.column2",
     &["TEXT", "TEXT"],
 );
@@ -144,22 +156,22 @@ const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
      FROM service s WHERE s.service_id = $1";
 
 pub(crate) static COUNTERS: RowsSql = RowsSql::new(
-    "SELECT c.token_id, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
+    "SELECT c.counter_no, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
          u.user_id IS NOT NULL AS disabled
      FROM {LIST} counter c
      LEFT JOIN app_user u ON u.user_id = v.column2 AND u.disabled = TRUE
-     WHERE c.token_id = v.column1",
-    &["TEXT", "TEXT"],
+     WHERE c.counter_no = v.column1",
+    &["BIGINT", "TEXT"],
 );
 
 static SWAP: RowsSql = RowsSql::new(
     "UPDATE counter SET version = v.column3, last_step = v.column4, failures = v.column5,
          run_since_success = v.column6, drift = v.column7, standing = v.column8
      {FROM}
-     WHERE token_id = v.column1 AND version = v.column2
-     {RETURNING token_id}",
+     WHERE counter_no = v.column1 AND version = v.column2
+     {RETURNING counter_no}",
     &[
-        "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT",
+        "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT",
     ],
 );
 
@@ -189,30 +201,30 @@ impl Tx {
         })
     }
 
-    /// Writes many counters, each on the condition that it still has the version named with it, and gives the tokens whose
-    /// counter was written. This conditional write decides that a code is accepted once (invariant 5): of whom is missing
+    /// Writes many counters, each on the condition that it still has the version named with it, and gives those that
+    /// were written. This conditional write decides that a code is accepted once (invariant 5): of whom is missing
     /// in the answer was read too early.
     ///
-    /// To be called with the tokens in the order of their ids: two nodes that write them in that order wait for each other and never in a circle. PostgreSQL
+    /// To be called with the counters in the order of their numbers: two nodes that write them in that order wait for each other and never in a circle. PostgreSQL
     /// may choose another one; then one of the two is told of a conflict, and judges again.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn swap_counters(
         &mut self,
-        swaps: &[(TokenId, i64, Counter)],
-    ) -> Result<Vec<TokenId>, StoreError> {
+        swaps: &[(CounterNo, i64, Counter)],
+    ) -> Result<Vec<CounterNo>, StoreError> {
         let rows = swaps
             .iter()
-            .map(|(id, expected_version, next)| swap_row(id, *expected_version, next));
+            .map(|(number, expected_version, next)| swap_row(*number, *expected_version, next));
         self.query_rows(&SWAP, rows.collect())
             .await?
             .iter()
-            .map(|row| Ok(TokenId::from_stored(row.text("token_id")?)))
+            .map(number_of)
             .collect()
     }
 
-    /// [`Tx::swap_counters`] of one: whether it was written.
+    /// [`Tx::swap_counters`] of the one of a token: whether it was written.
     ///
     /// A next counter of another standing is followed by [`Tx::set_token_state`] in the same transaction.
     ///
@@ -224,8 +236,17 @@ impl Tx {
         expected_version: i64,
         next: &Counter,
     ) -> Result<bool, StoreError> {
+        let token = self
+            .query_one(
+                "SELECT counter_no FROM token WHERE token_id = $1 AND counter_no IS NOT NULL",
+                params![id],
+            )
+            .await?;
+        let Some(token) = token else {
+            return Ok(false);
+        };
         let swapped = self
-            .swap_counters(&[(id.clone(), expected_version, *next)])
+            .swap_counters(&[(number_of(&token)?, expected_version, *next)])
             .await?;
         Ok(swapped.len() == 1)
     }
@@ -269,9 +290,9 @@ impl Wanted<'_> {
             Ask {
                 sql: Sql::Rows(&COUNTERS),
                 rows: self
-                    .tokens
+                    .counters
                     .iter()
-                    .map(|(token_id, user_id)| params![*token_id, *user_id])
+                    .map(|(number, user_id)| params![*number, *user_id])
                     .collect(),
             },
             Ask {
@@ -306,9 +327,7 @@ impl Ground {
                 Ok((row.service_id()?, rules))
             })?,
             bearers: HashMap::with_capacity(bearers.len()),
-            counters: each(counters, |row| {
-                Ok((TokenId::from_stored(row.text("token_id")?), hot_of(row)?))
-            })?,
+            counters: each(counters, |row| Ok((number_of(row)?, hot_of(row)?)))?,
             standings: each(standings, |row| {
                 let standing = standing_of(row)?;
                 Ok((standing.key_id.clone(), standing))
@@ -319,9 +338,9 @@ impl Ground {
             let bearer = bearer_of(row)?;
             // A token without a counter is damage: its user alone is to feel it.
             if let Some(token) = &bearer.token
-                && row.opt_text("standing")?.is_some()
+                && let Some(number) = token.counter_no
             {
-                ground.counters.insert(token.token_id.clone(), hot_of(row)?);
+                ground.counters.insert(number, hot_of(row)?);
             }
             let login = (row.service_id()?, row.text("login_id")?.to_owned());
             ground.bearers.insert(login, bearer);
@@ -336,7 +355,7 @@ impl Settlement {
         let swaps = self
             .swaps
             .iter()
-            .map(|(id, expected_version, next)| swap_row(id, *expected_version, next));
+            .map(|(number, expected_version, next)| swap_row(*number, *expected_version, next));
         let writes = [
             (Sql::Rows(&SWAP), swaps.collect(), true),
             (
@@ -374,9 +393,13 @@ fn hot_of(row: &Row) -> Result<HotCounter, StoreError> {
     })
 }
 
-fn swap_row(id: &TokenId, expected_version: i64, next: &Counter) -> Vec<Value> {
+fn number_of(row: &Row) -> Result<CounterNo, StoreError> {
+    row.int("counter_no").map(CounterNo)
+}
+
+fn swap_row(number: CounterNo, expected_version: i64, next: &Counter) -> Vec<Value> {
     params![
-        id,
+        number,
         expected_version,
         next.version,
         next.last_step,
@@ -391,6 +414,7 @@ fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {
     let token = match row.opt_text("token_id")? {
         Some(token_id) => Some(StoredSeed {
             token_id: TokenId::from_stored(token_id),
+            counter_no: row.opt_int("counter_no")?.map(CounterNo),
             parameters: row.parameters()?,
             activated_at: row.at("activated_at_ms")?,
             expires_at: row.opt_at("expires_at_ms")?,

@@ -46,7 +46,8 @@ pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
 pub use hot::{
-    Ground, HotCounter, Judged, Judgement, Rules, Settlement, StoredBearer, StoredSeed, Wanted,
+    CounterNo, Ground, HotCounter, Judged, Judgement, Rules, Settlement, StoredBearer, StoredSeed,
+    Wanted,
 };
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;

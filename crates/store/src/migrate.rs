@@ -14,7 +14,7 @@ use crate::{Store, StoreError, Tx, params};
 pub(crate) struct Migration {
     pub(crate) number: i64,
     pub(crate) name: &'static str,
-    /// SQL in which `{BLOB}` stands for the type for bytes.
+    /// SQL in which `{BLOB}` stands for the type for bytes, and `{NUMBER}` for that of a key that the database counts itself.
     pub(crate) sql: &'static str,
 }
 
@@ -39,6 +39,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         number: 4,
         name: "hot_path",
         sql: include_str!("../migrations/0004_hot_path.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "counter_numbers",
+        sql: include_str!("../migrations/0005_counter_numbers.sql"),
     },
 ];
 

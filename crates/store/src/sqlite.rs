@@ -1,5 +1,6 @@
-//! SQLite: one writer connection and a few readers, each on a thread of its own. A transaction leases a connection and
-//! sends its statements there, so that no call into SQLite ever runs on a worker thread of the async runtime.
+//! SQLite: one writer connection and a few readers, each with a thread of its own. A transaction leases a connection and
+//! sends its statements there, so that no call into SQLite ever runs on a worker thread of the async runtime. Who has a thread of its own anyway, and may
+//! wait on it, runs them there: handing them over and back costs more than most of them.
 //!
 //! Leases are handed out in the order they were asked for. A lease that is dropped goes home by way of its thread, which
 //! first rolls back what is still open: no one gets a connection with somebody else's transaction in it.
@@ -58,10 +59,16 @@ enum Role {
     Reader,
 }
 
-type Thread = SyncSender<Command>;
+/// A connection and the thread that serves it.
+#[derive(Clone)]
+struct Thread {
+    commands: SyncSender<Command>,
+    /// Whoever leases it has it alone: nobody ever waits here.
+    connection: Arc<Mutex<Connection>>,
+}
 
 enum Command {
-    Job(Box<dyn FnOnce(&Connection) + Send>),
+    Job(Box<dyn FnOnce(&Mutex<Connection>) + Send>),
     /// Roll back what is open, then put the connection back.
     GoHome(Held),
 }
@@ -73,6 +80,8 @@ pub(crate) struct Lease {
     begun: bool,
     /// Whether the next transaction may begin while the commit of this one is on its way to the disk.
     ahead: bool,
+    /// Whether statements run on the caller's thread.
+    here: bool,
 }
 
 /// A commit that is perhaps still on its way to the disk.
@@ -124,10 +133,13 @@ impl Sqlite {
         Home::lease(&self.writer).await
     }
 
-    pub(crate) async fn begin_ahead(&self) -> Result<Lease, StoreError> {
-        self.writer.log.room().await?;
+    /// A transaction whose statements run on the caller's thread.
+    pub(crate) async fn begin_here(&self, ahead: bool) -> Result<Lease, StoreError> {
+        if ahead {
+            self.writer.log.room().await?;
+        }
         let mut lease = Home::lease(&self.writer).await?;
-        lease.ahead = true;
+        (lease.ahead, lease.here) = (ahead, true);
         Ok(lease)
     }
 
@@ -166,6 +178,7 @@ impl Home {
             log: Arc::clone(&home.log),
             begun: false,
             ahead: false,
+            here: false,
         })
     }
 }
@@ -186,7 +199,7 @@ impl Drop for Lease {
         if let Some(held) = self.held.take() {
             let thread = held.thread.clone();
             // This fails only when the thread is gone, and with it the connection and its transaction.
-            let _ = thread.try_send(Command::GoHome(held));
+            let _ = thread.commands.try_send(Command::GoHome(held));
         }
     }
 }
@@ -329,24 +342,36 @@ impl Lease {
         job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let gone = || StoreError::gone("its thread ended");
+        let Thread {
+            commands,
+            connection,
+        } = &self.held.as_ref().ok_or_else(gone)?.thread;
+        if self.here {
+            return guarded(connection, job);
+        }
         let (reply, answer) = oneshot::channel();
-        let held = self.held.as_ref().ok_or_else(gone)?;
-        held.thread
+        commands
             .try_send(Command::Job(Box::new(move |connection| {
-                // A defect costs its transaction, and not the thread, on which all others depend (R90).
-                let answer = catch_unwind(AssertUnwindSafe(|| job(connection)));
-                let defect =
-                    |_panic| Err(StoreError::Statement("its work met a defect".to_owned()));
                 // Nobody listens any more when the transaction was dropped meanwhile; then a roll-back follows.
-                let _ = reply.send(answer.unwrap_or_else(defect));
+                let _ = reply.send(guarded(connection, job));
             })))
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
+/// A defect costs its transaction, and not the thread, on which all others depend (R90).
+fn guarded<T>(
+    connection: &Mutex<Connection>,
+    job: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+    catch_unwind(AssertUnwindSafe(|| job(&connection)))
+        .unwrap_or_else(|_panic| Err(StoreError::Statement("its work met a defect".to_owned())))
+}
+
 async fn start_thread(role: Role, path: PathBuf) -> Result<Thread, StoreError> {
-    let (thread, commands) = sync_channel(SQLITE_THREAD_QUEUE);
+    let (sender, commands) = sync_channel(SQLITE_THREAD_QUEUE);
     let (reply, opened) = oneshot::channel();
     let name = match role {
         Role::Writer => WRITER,
@@ -356,26 +381,36 @@ async fn start_thread(role: Role, path: PathBuf) -> Result<Thread, StoreError> {
         .name(name.to_owned())
         .spawn(move || match connect(role, &path) {
             Ok(connection) => {
-                if reply.send(Ok(())).is_ok() {
+                let connection = Arc::new(Mutex::new(connection));
+                if reply.send(Ok(Arc::clone(&connection))).is_ok() {
                     serve(&connection, &commands);
                 }
             }
             Err(error) => drop(reply.send(Err(error))),
         })
         .map_err(|error| StoreError::gone(format!("no thread: {}", error.kind())))?;
-    opened
+    let connection = opened
         .await
         .map_err(|_| StoreError::gone("its thread ended"))??;
-    Ok(thread)
+    Ok(Thread {
+        commands: sender,
+        connection,
+    })
 }
 
 /// Ends when the last sender is gone, that is with the store itself.
-fn serve(connection: &Connection, commands: &Receiver<Command>) {
+fn serve(connection: &Mutex<Connection>, commands: &Receiver<Command>) {
+    let roll_back = |connection: &Connection| {
+        if connection.is_autocommit() {
+            return Ok(());
+        }
+        execute(connection, "ROLLBACK")
+    };
     while let Ok(command) = commands.recv() {
         match command {
             Command::Job(job) => job(connection),
             Command::GoHome(held) => {
-                if connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok() {
+                if guarded(connection, roll_back).is_ok() {
                     held.go_home();
                 } else {
                     // A connection that cannot roll back is not fit for anybody.

@@ -47,7 +47,7 @@ macro_rules! token_where {
             "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.sealed_seed,
                  t.sealed_device_key, t.activated_at_ms, t.expires_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms,
                  t.revoked_by, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
-             FROM token t JOIN counter c ON c.token_id = t.token_id
+             FROM token t JOIN counter c ON c.counter_no = t.counter_no
              WHERE ",
             $rest
         )
@@ -63,7 +63,7 @@ macro_rules! owned_where {
                  t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.expires_at_ms,
                  t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
                  c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
-             FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
+             FROM token t JOIN counter c ON c.counter_no = t.counter_no JOIN app_user u ON u.user_id = t.user_id
              WHERE ",
             $rest
         )
@@ -111,18 +111,24 @@ impl Tx {
         if inserted == 0 {
             return Ok(false);
         }
+        let numbered = self
+            .query_one(
+                "INSERT INTO counter (version, last_step, failures, run_since_success, drift, standing)
+                 VALUES ($1, $2, $3, $4, $5, $6) RETURNING counter_no",
+                params![
+                    counter.version,
+                    counter.last_step,
+                    counter.failures,
+                    counter.run_since_success,
+                    i64::from(counter.drift),
+                    counter.standing.as_str()
+                ],
+            )
+            .await?;
+        let number = numbered.map_or(Ok(None), |row| row.opt_int("counter_no"))?;
         self.execute(
-            "INSERT INTO counter (token_id, version, last_step, failures, run_since_success, drift, standing)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            params![
-                &token.id,
-                counter.version,
-                counter.last_step,
-                counter.failures,
-                counter.run_since_success,
-                i64::from(counter.drift),
-                counter.standing.as_str()
-            ],
+            "UPDATE token SET counter_no = $1 WHERE token_id = $2",
+            params![number, &token.id],
         )
         .await?;
         Ok(true)
@@ -271,7 +277,7 @@ impl Tx {
                  t.revoked_by, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
                  u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address, u.disabled, u.reopens_at_ms,
                  s.name_ja, s.name_en, s.time_zone, s.help_desk, s.policy
-             FROM token t JOIN counter c ON c.token_id = t.token_id JOIN app_user u ON u.user_id = t.user_id
+             FROM token t JOIN counter c ON c.counter_no = t.counter_no JOIN app_user u ON u.user_id = t.user_id
                  JOIN service s ON s.service_id = t.service_id
              WHERE t.token_id = $1",
             params![id],

@@ -46,7 +46,7 @@ macro_rules! users_with_tokens_where {
                  SELECT l.token_id FROM token l WHERE l.user_id = u.user_id
                  ORDER BY CASE WHEN l.revoked_at_ms IS NULL THEN 0 ELSE 1 END, l.activated_at_ms DESC, l.token_id DESC
                  LIMIT 1)
-             LEFT JOIN counter c ON c.token_id = t.token_id
+             LEFT JOIN counter c ON c.counter_no = t.counter_no
              WHERE ",
             $rest
         )

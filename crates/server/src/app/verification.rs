@@ -22,7 +22,7 @@ pub(super) use batch::Verifier;
 pub(super) use bearer::Opened;
 pub use for_client::{ApiVerification, AskedCodes, ReleasersWord, Verification, Word};
 pub(super) use queue::Queue;
-pub use queue::{BATCH_MAX, WAITING_MAX};
+pub use queue::{BATCH_MAX, VERIFIER, WAITING_MAX};
 
 /// What came of a code that was typed into the verification page.
 pub enum Verified {

@@ -12,10 +12,11 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines, stdin};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use warifu_store::DatabaseConfig;
+use warifu_store::{DatabaseConfig, SQLITE_WRITER};
 
 use super::bank::{self, middle_of};
 use super::{BenchError, clock_at, database_at, system};
+use crate::app::verification::VERIFIER;
 use crate::config::Limits;
 use crate::serve::{Door, Site, serve};
 use crate::web::caller::TrustedProxies;
@@ -163,7 +164,7 @@ async fn open_door(site: impl Site, door: Door) -> Result<SocketAddr, BenchError
 pub(super) struct Used {
     /// Of all its threads.
     pub(super) all_us: f64,
-    /// Of the thread that writes to SQLite.
+    /// Of it, the threads that judge codes and write to SQLite.
     pub(super) writer_us: f64,
 }
 
@@ -182,7 +183,7 @@ impl Used {
                 .and_then(|ns| ns.parse::<f64>().ok())
                 .unwrap_or_default();
             used.all_us += ran_ns / 1_000.0;
-            if read("comm").trim_end() == warifu_store::SQLITE_WRITER {
+            if [SQLITE_WRITER, VERIFIER].contains(&read("comm").trim_end()) {
                 used.writer_us += ran_ns / 1_000.0;
             }
         }

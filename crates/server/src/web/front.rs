@@ -26,7 +26,7 @@ struct Inner {
     router: Router,
     direct: Direct,
     guard: Arc<Guard>,
-    always: HeaderMap,
+    of_data: HeaderMap,
 }
 
 impl Front {
@@ -40,7 +40,7 @@ impl Front {
             router,
             direct,
             guard,
-            always: security.always(),
+            of_data: security.of_data(),
         }))
     }
 }
@@ -71,7 +71,7 @@ impl Inner {
             asked: &Asked::by_program(plain.headers()),
         };
         let mut response = self.guard.watch(&seen, pin!(plain.answer(caller))).await;
-        add_to(response.headers_mut(), &self.always);
+        add_to(response.headers_mut(), &self.of_data);
         tell_name(&mut response, &caller.request_id);
         response
     }

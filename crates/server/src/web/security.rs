@@ -9,14 +9,16 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
+/// Of what is no page nor part of one: should a browser show it all the same, it may do nothing.
+const DATA_SECURITY_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const PERMISSIONS_POLICY: HeaderValue = HeaderValue::from_static(
     "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=(), publickey-credentials-get=()",
 );
 /// One year.
 const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-const ALWAYS: [(HeaderName, HeaderValue); 4] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
     (
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -48,6 +50,9 @@ const PARTS: [&str; 5] = [
     "font/",
 ];
 
+/// Types that are answers to programs.
+const DATA: [&str; 2] = ["application/json", "application/problem+json"];
+
 /// What the headers depend on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SecurityHeaders {
@@ -56,15 +61,16 @@ pub(super) struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    /// The headers of an answer that brings none along.
-    pub(super) fn always(self) -> HeaderMap {
+    /// The headers of an answer to a program that brings none along.
+    pub(super) fn of_data(self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(2 * ALWAYS.len());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(DATA[0]));
         add(&mut headers, self);
         headers
     }
 }
 
-/// Adds headers that were made before ([`SecurityHeaders::always`]); those that an answer brings along stay.
+/// Adds headers that were made before ([`SecurityHeaders::of_data`]); those that an answer brings along stay.
 pub(super) fn add_to(headers: &mut HeaderMap, always: &HeaderMap) {
     let own = std::mem::replace(headers, always.clone());
     for (name, value) in own {
@@ -85,10 +91,18 @@ pub(super) async fn security_headers(
 }
 
 fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
-    let is_part = headers
+    let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| PARTS.iter().any(|part| kind.starts_with(part)));
+        .unwrap_or_default();
+    let is_one_of = |kinds: &[&str]| kinds.iter().any(|start| kind.starts_with(start));
+    let (is_part, is_data) = (is_one_of(&PARTS), is_one_of(&DATA));
+    let policy = if is_data {
+        DATA_SECURITY_POLICY
+    } else {
+        CONTENT_SECURITY_POLICY
+    };
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in ALWAYS {
         headers.insert(name, value);
     }
@@ -98,7 +112,7 @@ fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    if is_part {
+    if is_part || is_data {
         return;
     }
     for (name, value) in OF_DOCUMENTS {

@@ -264,9 +264,9 @@ impl Matrix {
     /// The issuance as it was before any app came.
     async fn begin_anew(&self) {
         for sql in [
-            "DELETE FROM counter",
             "DELETE FROM attempt",
             "DELETE FROM token",
+            "DELETE FROM counter",
             "DELETE FROM outbox WHERE notice <> 'token_issued'",
             "UPDATE issuance SET state = 'issued', token_id = NULL, starts = 0, version = version + 1",
         ] {

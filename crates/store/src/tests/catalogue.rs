@@ -24,7 +24,7 @@ async fn both_databases_have_the_same_catalogue() {
 async fn of_sqlite(store: &Store) -> BTreeSet<String> {
     facts(
         store,
-        "SELECT m.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" = 1 THEN ' NOT NULL' ELSE '' END
+        "SELECT m.name || '.' || c.name || ' ' || CASE c.type WHEN 'INTEGER' THEN 'BIGINT' ELSE c.type END || CASE WHEN c.\"notnull\" = 1 THEN ' NOT NULL' ELSE '' END
              || CASE WHEN c.pk > 0 THEN ' KEY ' || c.pk ELSE '' END AS fact
          FROM sqlite_schema m JOIN pragma_table_info(m.name) c
          WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'

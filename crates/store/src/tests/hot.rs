@@ -16,8 +16,8 @@ use crate::hot::COUNTERS;
 use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
 use crate::{
-    Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store, StoreError,
-    StoredAnswer, Tx, Wanted, on_both_databases, params,
+    CounterNo, Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store,
+    StoreError, StoredAnswer, Tx, Wanted, on_both_databases, params,
 };
 
 on_both_databases! { store:
@@ -35,17 +35,35 @@ on_both_databases! { store:
 
 const TOKENS: usize = 21;
 
+/// A token that a batch may be about.
+struct Known {
+    token: TokenId,
+    number: CounterNo,
+    user: UserId,
+}
+
 /// So many users with a token each.
-async fn store_tokens(store: &Store) -> Vec<(TokenId, UserId)> {
+async fn store_tokens(store: &Store) -> Vec<Known> {
     let contract = store_contract(store).await;
     let mut made = Vec::new();
     for number in 0..TOKENS {
         let user = store_user(store, &contract, &format!("user{number:02}")).await;
         let seed = u8::try_from(number).unwrap();
         let (token, _) = store_token(store, &user, seed, TokenState::Activated).await;
-        made.push((token.id, user.id));
+        made.push(Known {
+            number: number_of(store, &token.id).await,
+            token: token.id,
+            user: user.id,
+        });
     }
     made
+}
+
+async fn number_of(store: &Store, token: &TokenId) -> CounterNo {
+    let sql = "SELECT counter_no FROM token WHERE token_id = $1";
+    let mut tx = store.read().await.unwrap();
+    let row = tx.query_one(sql, params![token]).await.unwrap().unwrap();
+    CounterNo(row.int("counter_no").unwrap())
 }
 
 impl Tx {
@@ -59,15 +77,18 @@ impl Tx {
     }
 }
 
-async fn read(store: &Store, tokens: &[(TokenId, UserId)]) -> Vec<HotCounter> {
+async fn read(store: &Store, tokens: &[Known]) -> Vec<HotCounter> {
     let wanted = Wanted {
-        tokens: tokens.iter().map(|(token, user)| (token, user)).collect(),
+        counters: tokens
+            .iter()
+            .map(|known| (known.number, &known.user))
+            .collect(),
         ..Wanted::default()
     };
     let found = store.read().await.unwrap().ground(&wanted).await.unwrap();
     tokens
         .iter()
-        .map(|(token, _)| found.counters[token])
+        .map(|known| found.counters[&known.number])
         .collect()
 }
 
@@ -88,7 +109,7 @@ async fn r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out(
         let counter = next(&before[place].counter, 1);
         let version = before[place].counter.version;
         assert!(
-            tx.swap_counter(&tokens[place].0, version, &counter)
+            tx.swap_counter(&tokens[place].token, version, &counter)
                 .await
                 .unwrap()
         );
@@ -97,9 +118,9 @@ async fn r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out(
     let swaps: Vec<_> = tokens
         .iter()
         .zip(&before)
-        .map(|((token, _), hot)| {
+        .map(|(known, hot)| {
             let next = next(&hot.counter, 7);
-            (token.clone(), hot.counter.version, next)
+            (known.number, hot.counter.version, next)
         })
         .collect();
     let mut tx = store.begin().await.unwrap();
@@ -108,7 +129,7 @@ async fn r13_of_a_batch_of_counters_those_that_were_read_too_early_are_left_out(
     won.sort();
     let expected: Vec<_> = (0..TOKENS)
         .filter(|place| !late.contains(place))
-        .map(|place| tokens[place].0.clone())
+        .map(|place| tokens[place].number)
         .collect();
     assert_eq!(won, expected);
     for (place, hot) in read(&store, &tokens).await.iter().enumerate() {
@@ -130,9 +151,9 @@ async fn r12_of_many_nodes_that_write_the_same_batch_one_wins_each_token(store: 
             let swaps: Vec<_> = tokens
                 .iter()
                 .zip(before.iter())
-                .map(|((token, _), hot)| {
+                .map(|(known, hot)| {
                     let next = next(&hot.counter, node);
-                    (token.clone(), hot.counter.version, next)
+                    (known.number, hot.counter.version, next)
                 })
                 .collect();
             let mut tx = store.begin().await.unwrap();
@@ -174,11 +195,12 @@ async fn a_bearer_comes_with_the_live_token_and_strangers_are_left_out(store: St
         counter,
         user_disabled: false,
     };
-    assert_eq!(found.counters, [(token.id.clone(), hot)].into());
+    let number = number_of(&store, &token.id).await;
+    assert_eq!(found.counters, [(number, hot)].into());
     let seed = found.bearers[&key].token.as_ref().unwrap();
     assert_eq!(
-        (&seed.token_id, seed.parameters),
-        (&token.id, token.parameters)
+        (&seed.token_id, seed.counter_no, seed.parameters),
+        (&token.id, Some(number), token.parameters)
     );
     assert_eq!(seed.activated_at, token.activated_at);
 }
@@ -187,7 +209,7 @@ async fn a_disabled_user_is_seen_with_the_counter(store: Store) {
     let tokens = store_tokens(&store).await;
     let mut tx = store.begin().await.unwrap();
     let disable = "UPDATE app_user SET disabled = TRUE WHERE user_id = $1";
-    tx.execute(disable, crate::params![&tokens[5].1])
+    tx.execute(disable, crate::params![&tokens[5].user])
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -201,9 +223,9 @@ async fn a_batch_of_any_size_is_taken(store: Store) {
     let mut tx = store.read().await.unwrap();
     for size in [0, 1, 2, 3, 7, 8, TOKENS, 127, 128, 129, 300] {
         let wanted = Wanted {
-            tokens: (0..size)
+            counters: (0..size)
                 .map(|place| &tokens[place % TOKENS])
-                .map(|(token, user)| (token, user))
+                .map(|known| (known.number, &known.user))
                 .collect(),
             ..Wanted::default()
         };
@@ -225,16 +247,10 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
     let tokens = store_tokens(&store).await;
     let client = store_client(&store, "bank").await.id;
     let before = read(&store, &tokens).await;
-    let swaps = |steps: i64, of: &[HotCounter]| -> Vec<(TokenId, i64, Counter)> {
+    let swaps = |steps: i64, of: &[HotCounter]| -> Vec<(CounterNo, i64, Counter)> {
         let counters = tokens.iter().zip(of);
         counters
-            .map(|((token, _), hot)| {
-                (
-                    token.clone(),
-                    hot.counter.version,
-                    next(&hot.counter, steps),
-                )
-            })
+            .map(|(known, hot)| (known.number, hot.counter.version, next(&hot.counter, steps)))
             .collect()
     };
     let answers = |key: &str| {
@@ -247,7 +263,7 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
             },
         }]
     };
-    let settle = async |swaps: &[(TokenId, i64, Counter)], number: u8, answers: &[NewAnswer]| {
+    let settle = async |swaps: &[(CounterNo, i64, Counter)], number: u8, answers: &[NewAnswer]| {
         let settlement = Settlement {
             swaps: swaps.to_vec(),
             events: vec![event(&number.to_string(), NOW, Actor::System)],
@@ -286,9 +302,13 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
 async fn what_was_judged_may_stay_open_and_be_committed_later(store: Store) {
     let tokens = store_tokens(&store).await;
     let before = read(&store, &tokens).await;
-    let (token, user) = &tokens[0];
+    let Known {
+        token,
+        number,
+        user,
+    } = &tokens[0];
     let wanted = Wanted {
-        tokens: vec![(token, user)],
+        counters: vec![(*number, user)],
         ..Wanted::default()
     };
     for commits in [false, true] {
@@ -298,7 +318,7 @@ async fn what_was_judged_may_stay_open_and_be_committed_later(store: Store) {
         let Judged::Open(mut tx, counters) = judged else {
             panic!("it was to stay open");
         };
-        let counter = counters[token].counter;
+        let counter = counters[number].counter;
         let next = next(&counter, 9);
         let swap = tx.swap_counter(token, counter.version, &next);
         assert!(swap.await.unwrap());
@@ -337,7 +357,7 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
         logins.push((user, token));
     }
     let mut tx = store.begin().await.unwrap();
-    let damage = "DELETE FROM counter WHERE token_id = $1";
+    let damage = "UPDATE token SET counter_no = NULL WHERE token_id = $1";
     tx.execute(damage, crate::params![&logins[0].1.id])
         .await
         .unwrap();
@@ -351,8 +371,8 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
     };
     let found = store.read().await.unwrap().ground(&wanted).await.unwrap();
     assert_eq!(found.bearers.len(), 2);
-    let with_counter: Vec<_> = found.counters.keys().collect();
-    assert_eq!(with_counter, [&logins[1].1.id]);
+    let with_counter: Vec<_> = found.counters.keys().copied().collect();
+    assert_eq!(with_counter, [number_of(&store, &logins[1].1.id).await]);
 }
 
 async fn r23_a_fence_only_rises(store: Store) {

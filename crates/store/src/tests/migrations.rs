@@ -1,7 +1,10 @@
 //! Migrations: applied once, in order, by whoever comes first, and never on a schema that is not ours.
 
 use tokio::task::JoinSet;
+use warifu_core::id::{ServiceId, TokenId};
+use warifu_core::token::{Standing, TokenState};
 
+use super::sample::{NOW, store_contract, store_issuance, store_token, store_user};
 use crate::migrate::{MIGRATIONS, Migration};
 use crate::testing::TestDatabase;
 use crate::{Store, StoreError, on_both_databases, params};
@@ -14,6 +17,7 @@ on_both_databases! {
     a_changed_migration_is_refused,
     a_schema_that_is_behind_is_told,
     a_failing_migration_leaves_nothing,
+    counters_and_events_are_kept_when_counters_get_numbers,
 }
 
 const FIRST: Migration = Migration {
@@ -151,4 +155,76 @@ fn migrations_are_numbered_without_a_gap() {
         .map(|migration| migration.number)
         .collect();
     assert_eq!(numbers, (1..).take(MIGRATIONS.len()).collect::<Vec<i64>>());
+}
+
+async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDatabase) {
+    let store = database.open().await;
+    store.migrate_with(&MIGRATIONS[..4], 10).await.unwrap();
+    let contract = store_contract(&store).await;
+    let mut issuances = Vec::new();
+    for seed in 0..3 {
+        let user = store_user(&store, &contract, &format!("user{seed}")).await;
+        issuances.push(store_issuance(&store, &user, seed).await);
+    }
+    let mut tx = store.begin().await.unwrap();
+    // Activated in another order than the ids have.
+    for (id, issuance) in ["b", "c", "a"].into_iter().zip(&issuances) {
+        tx.execute(
+            "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed, sealed_device_key,
+                 activated_at_ms, suspended_at_ms)
+             VALUES ($1, $2, $3, $4, 'sha1', 6, 60, $5, $6, 1, 2)",
+            params![
+                id,
+                &issuance.service_id,
+                &issuance.user_id,
+                &issuance.id,
+                id.as_bytes(),
+                b"key".as_slice()
+            ],
+        )
+        .await
+        .unwrap();
+        tx.execute(
+            "INSERT INTO counter (token_id, version, last_step, failures, run_since_success, drift, standing)
+             VALUES ($1, 5, $2, 2, 3, -1, 'suspended')",
+            params![id, i64::from(id.as_bytes()[0])],
+        )
+        .await
+        .unwrap();
+    }
+    for (id, service) in [("1", Some(&contract.service_id)), ("2", None)] {
+        tx.execute(
+            "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id)
+             VALUES ($1, $2, $3, 'system', 'system', 'verify', 'token', 'a', 'wrong', 'r')",
+            params![id, id.parse::<i64>().unwrap(), service],
+        )
+        .await
+        .unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    store.migrate(20).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    for id in ["a", "b", "c"] {
+        let stored = tx.token(&TokenId::from_stored(id)).await.unwrap().unwrap();
+        let counter = stored.counter;
+        assert_eq!(stored.sealed_seed, id.as_bytes());
+        assert_eq!(
+            (counter.version, counter.last_step, counter.failures),
+            (5, i64::from(id.as_bytes()[0]), 2)
+        );
+        assert_eq!((counter.run_since_success, counter.drift), (3, -1));
+        assert_eq!(counter.standing, Standing::Suspended);
+    }
+    assert_eq!(tx.count_events().await.unwrap(), 2);
+    assert_eq!(tx.last_event_at().await.unwrap().unwrap().0, 2);
+    let none = ServiceId::parse("other").unwrap();
+    for (service, events) in [(&contract.service_id, 1), (&none, 0)] {
+        let found = tx.events_of_service_after(service, "", NOW, None, 9).await;
+        assert_eq!(found.unwrap().len(), events);
+    }
+    tx.commit().await.unwrap();
+    // The database goes on counting behind the numbers that it gave.
+    let user = store_user(&store, &contract, "user9").await;
+    store_token(&store, &user, 9, TokenState::Activated).await;
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use warifu_core::id::{TokenId, UserId};
+use warifu_core::id::UserId;
 use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
-use warifu_store::{Durable, Ground, Judged, Judgement, Settlement, Store};
+use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Settlement, Store};
 use warifu_vault::VaultError;
 
 use super::Word;
@@ -72,7 +72,7 @@ enum Steps {
 /// A batch that was judged.
 struct Batch {
     drafts: Vec<Draft>,
-    folds: BTreeMap<TokenId, Fold>,
+    folds: BTreeMap<CounterNo, Fold>,
     ground: Ground,
     /// What came of each code that is recorded with the commit; empty while that is still to be written.
     outcomes: Vec<&'static str>,
@@ -191,11 +191,7 @@ impl Verifier {
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
         // A single code has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner.
-        let tx = if questions.len() == 1 {
-            self.store.begin().await?
-        } else {
-            self.store.begin_ahead().await?
-        };
+        let tx = self.store.begin_here(questions.len() > 1).await?;
         let judge = {
             let (verifier, known) = (Arc::clone(self), known.clone());
             let questions = questions.to_vec();
@@ -223,7 +219,7 @@ impl Verifier {
         let lost = ground::swap(&mut tx, &folds).await?;
         for draft in &mut drafts {
             if let Draft::Judged(bearer, _) = draft
-                && lost.contains(&bearer.token_id)
+                && lost.contains(&bearer.counter_no)
             {
                 *draft = Draft::Again { lost: true };
             }
@@ -322,7 +318,7 @@ impl Verifier {
         found: Vec<Result<Found, Failure>>,
         ground: &Ground,
         now: UnixMillis,
-    ) -> (Vec<Draft>, BTreeMap<TokenId, Fold>) {
+    ) -> (Vec<Draft>, BTreeMap<CounterNo, Fold>) {
         let mut folds = BTreeMap::new();
         let mut named = HashSet::new();
         let drafts = questions
@@ -371,7 +367,7 @@ impl Verifier {
         question: &Question,
         found: Found,
         ground: &Ground,
-        folds: &mut BTreeMap<TokenId, Fold>,
+        folds: &mut BTreeMap<CounterNo, Fold>,
         now: UnixMillis,
     ) -> Draft {
         let Some(rules) = ground.rules.get(&question.login.service_id) else {
@@ -406,7 +402,7 @@ impl Verifier {
             Ok(codes) => codes,
             Err(refusal) => return Draft::refused(refusal),
         };
-        let hot = ground.counters.get(&bearer.token_id);
+        let hot = ground.counters.get(&bearer.counter_no);
         let Some(hot) = hot.filter(|hot| hot.counter.standing != Standing::Revoked) else {
             // What is remembered of this user is over; the next look finds the token that lives, if there is one.
             self.forget(&question.login);
@@ -419,7 +415,7 @@ impl Verifier {
                 word: Word::Disabled,
             };
         }
-        let fold = folds.entry(bearer.token_id.clone()).or_insert(Fold {
+        let fold = folds.entry(bearer.counter_no).or_insert(Fold {
             before: hot.counter,
             after: hot.counter,
         });

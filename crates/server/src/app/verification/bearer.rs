@@ -8,7 +8,7 @@ use warifu_core::id::{ContractId, TokenId, UserId};
 use warifu_core::life::is_over;
 use warifu_core::oath::{Parameters, Seed};
 use warifu_core::time::UnixMillis;
-use warifu_store::StoredBearer;
+use warifu_store::{CounterNo, StoredBearer};
 
 use super::batch::Verifier;
 use super::queue::{Login, Question};
@@ -39,6 +39,7 @@ pub(super) struct Bearer {
     pub(super) user_id: UserId,
     pub(super) contract_id: ContractId,
     pub(super) token_id: TokenId,
+    pub(super) counter_no: CounterNo,
     pub(super) parameters: Parameters,
     pub(super) activated_at: UnixMillis,
     pub(super) expires_at: Option<UnixMillis>,
@@ -91,7 +92,7 @@ impl Verifier {
     /// Who is behind a login, from what the database has, and remembers it.
     ///
     /// # Errors
-    /// [`Failure::Vault`] when the seed cannot be opened, with the data keys that are known.
+    /// [`Failure::Vault`] when the seed cannot be opened, with the data keys that are known; [`Failure::Fault`] for a token without a counter.
     pub(super) fn open(
         &self,
         login: &Login,
@@ -107,6 +108,9 @@ impl Verifier {
                 reopens_at: stored.reopens_at,
             });
         };
+        let counter_no = token
+            .counter_no
+            .ok_or(Failure::fault("a token has no counter"))?;
         let column = Column::TokenSeed {
             row: token.token_id.as_str(),
             parameters: &token.parameters,
@@ -118,6 +122,7 @@ impl Verifier {
             user_id: stored.user_id,
             contract_id: stored.contract_id,
             token_id: token.token_id,
+            counter_no,
             parameters: token.parameters,
             activated_at: token.activated_at,
             expires_at: token.expires_at,

@@ -13,7 +13,7 @@ use warifu_core::time::UnixMillis;
 use warifu_core::token::TokenState;
 use warifu_core::user::{Actor, User};
 use warifu_core::verification::{Counter, Verdict};
-use warifu_store::{Ground, NewAnswer, Tx, Wanted};
+use warifu_store::{CounterNo, Ground, NewAnswer, Tx, Wanted};
 
 use super::batch::{Draft, Fold};
 use super::bearer::Bearer;
@@ -43,7 +43,7 @@ pub(super) fn wanted<'a>(
         add(&mut wanted.services, service_id);
         match known {
             // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
-            Some(bearer) => wanted.tokens.push((&bearer.token_id, &bearer.user_id)),
+            Some(bearer) => wanted.counters.push((bearer.counter_no, &bearer.user_id)),
             None if logins.insert(&question.login) => {
                 wanted.logins.push((service_id, login_id.as_str()));
             }
@@ -207,25 +207,25 @@ pub(super) async fn write(
     Ok(kept.then(|| (record.outcomes(), told)))
 }
 
-/// The counters that changed, in the order of their tokens' ids.
-pub(super) fn swaps(folds: &BTreeMap<TokenId, Fold>) -> Vec<(TokenId, i64, Counter)> {
+/// The counters that changed, in the order of their numbers.
+pub(super) fn swaps(folds: &BTreeMap<CounterNo, Fold>) -> Vec<(CounterNo, i64, Counter)> {
     folds
         .iter()
         .filter(|(_, fold)| fold.before.version != fold.after.version)
-        .map(|(token_id, fold)| (token_id.clone(), fold.before.version, fold.after))
+        .map(|(number, fold)| (*number, fold.before.version, fold.after))
         .collect()
 }
 
-/// Writes all counters that changed, and gives the tokens whose counters another node wrote meanwhile.
+/// Writes all counters that changed, and gives those that another node wrote meanwhile.
 pub(super) async fn swap(
     tx: &mut Tx,
-    folds: &BTreeMap<TokenId, Fold>,
-) -> Result<HashSet<TokenId>, Failure> {
+    folds: &BTreeMap<CounterNo, Fold>,
+) -> Result<HashSet<CounterNo>, Failure> {
     let swaps = swaps(folds);
     let won = tx.swap_counters(&swaps).await?;
-    let mut lost: HashSet<_> = swaps.into_iter().map(|(token_id, ..)| token_id).collect();
-    for token_id in &won {
-        lost.remove(token_id);
+    let mut lost: HashSet<_> = swaps.into_iter().map(|(number, ..)| number).collect();
+    for number in &won {
+        lost.remove(number);
     }
     Ok(lost)
 }

@@ -23,6 +23,8 @@ use crate::app::session::Session;
 
 /// Codes that may wait; the next one is told that the service is busy.
 pub const WAITING_MAX: usize = 4_096;
+/// The name of the thread that judges, by which its processor time is found.
+pub const VERIFIER: &str = "verifier";
 /// Codes that one transaction judges at most.
 pub const BATCH_MAX: usize = 128;
 
@@ -156,7 +158,7 @@ impl Queue {
         let work = work(Arc::clone(&verifier), receiver);
         let runtime = Handle::current();
         thread::Builder::new()
-            .name("verifier".to_owned())
+            .name(VERIFIER.to_owned())
             .spawn(move || runtime.block_on(work))
             .map_err(|_| Failure::fault("there is no thread for verification"))?;
         Ok(Self { sender, verifier })
