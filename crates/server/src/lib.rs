@@ -6,6 +6,7 @@
 //! | [`portal`], [`api`], [`web`] | HTTP: pages, interfaces for programs, and the shell around both |
 //! | [`text`], [`letters`] | the words of pages and mails |
 //! | [`mail`], [`webhook`], [`background`] | delivery, and work that nobody waits for |
+//! | [`lane`] | the threads that connections live on |
 //! | [`config`], [`startup`], [`serve`], [`tls`], [`telemetry`], [`cli`], [`demo`], [`words`] | how the program is set up and started |
 //! | [`metrics`] | what the service measures of itself |
 //! | [`networks`] | lists of network addresses, as settings name them |
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod lane;
 pub mod letters;
 pub mod mail;
 pub mod metrics;

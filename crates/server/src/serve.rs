@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::config::Limits;
+use crate::lane::Lanes;
 use crate::metrics::Metrics;
 use crate::tls::Tls;
 
@@ -98,6 +99,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let limits = door.limits;
+    let lanes = lanes(limits.connections_max).await;
     let connections = Arc::new(Semaphore::new(
         limits.connections_max.min(Semaphore::MAX_PERMITS),
     ));
@@ -123,17 +125,15 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let visit = visit(
-                    Arc::clone(&house),
-                    without_delay(stream),
-                    peer,
-                    running.watcher(),
-                    closed.clone(),
-                );
-                tokio::spawn(async move {
-                    visit.await;
+                let (house, watcher) = (Arc::clone(&house), running.watcher());
+                let closed = closed.clone();
+                let admitted = lanes.admit(without_delay(stream), move |stream| async move {
+                    visit(house, stream, peer, watcher, closed).await;
                     drop(place);
                 });
+                if let Err(error) = admitted {
+                    tracing::warn!(%error, "a connection could not be handed over");
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -148,6 +148,19 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!("requests were still running when the time to stop was over");
+    }
+}
+
+/// The threads of the connections. Where there are none to be had yet, the operating system keeps the queue.
+async fn lanes(connections_max: usize) -> Lanes {
+    loop {
+        match Lanes::open(connections_max) {
+            Ok(lanes) => return lanes,
+            Err(error) => {
+                tracing::error!(%error, "there are no threads for connections");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -36,6 +37,8 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
     pub(in crate::app) opened: Opened,
+    /// Whether the last batch was one of several codes.
+    pub(in crate::app) several: AtomicBool,
 }
 
 /// What is to become of a job.
@@ -191,7 +194,9 @@ impl Verifier {
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
         // A single code has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner.
-        let tx = self.store.begin_here(questions.len() > 1).await?;
+        let several = questions.len() > 1;
+        let ahead = several | self.several.swap(several, Ordering::Relaxed);
+        let tx = self.store.begin_here(ahead).await?;
         let judge = {
             let (verifier, known) = (Arc::clone(self), known.clone());
             let questions = questions.to_vec();

@@ -20,6 +20,7 @@ use crate::app::Failure;
 use crate::app::api_clients::ApiCaller;
 use crate::app::idempotency::Idempotency;
 use crate::app::session::Session;
+use crate::lane::Lane;
 
 /// Codes that may wait; the next one is told that the service is busy.
 pub const WAITING_MAX: usize = 4_096;
@@ -126,6 +127,8 @@ pub(super) struct Job {
     /// Whether the data keys were read anew for it.
     pub(super) keys_were_read: bool,
     reply: oneshot::Sender<Result<Answer, Failure>>,
+    /// Where the asker waits, if that is a lane.
+    lane: Option<Lane>,
 }
 
 impl Job {
@@ -135,8 +138,13 @@ impl Job {
     }
 
     pub(super) fn answer(self, answer: Result<Answer, Failure>) {
+        let reply = self.reply;
         // The asker may have gone while the transaction ran: what is committed is committed.
-        let _ = self.reply.send(answer);
+        let tell = move || drop(reply.send(answer));
+        match self.lane {
+            Some(lane) => lane.run(tell),
+            None => tell(),
+        }
     }
 }
 
@@ -175,6 +183,7 @@ impl Queue {
             losses: 0,
             keys_were_read: false,
             reply,
+            lane: Lane::here(),
         };
         self.sender.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Failure::from(Refusal::Busy),

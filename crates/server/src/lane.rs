@@ -1,0 +1,124 @@
+//! The threads that connections live on. Each has a runtime of its own: a connection stays on its lane from the first byte to the last, and what it waits for
+//! wakes that thread and no other. Workers that share their tasks share one look-out for the network too: when answers come by the dozen, as after a
+//! commit, one of them reads and writes for all while the others sleep.
+//!
+//! Never here: work that takes long. It would hold up every connection of the lane, and belongs to the threads for blocking work.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{mpsc, oneshot};
+
+/// Errands that a lane takes at once, before it looks at the network again.
+const ERRANDS_AT_ONCE: usize = 128;
+
+type Errand = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    static HERE: RefCell<Option<Lane>> = const { RefCell::new(None) };
+}
+
+/// A way to have something small done on a lane. Clones lead to the same one.
+#[derive(Clone)]
+pub struct Lane(mpsc::UnboundedSender<Errand>);
+
+impl Lane {
+    /// The lane that this thread is, if it is one.
+    #[must_use]
+    pub fn here() -> Option<Self> {
+        HERE.with_borrow(Clone::clone)
+    }
+
+    /// Has `errand` done on the lane. Many at once wake it once, where each task that is woken from another thread would wake it anew. Never done if
+    /// the lane has ended, and its connections with it.
+    pub fn run(&self, errand: impl FnOnce() + Send + 'static) {
+        let _ = self.0.send(Box::new(errand));
+    }
+}
+
+/// All lanes of a server. They end when this is dropped, with whatever still runs on them.
+pub(crate) struct Lanes(Vec<Held>);
+
+struct Held {
+    runtime: Handle,
+    /// Each connection holds a clone, so that they can be counted.
+    visitors: Arc<()>,
+    /// Ends the lane when it is dropped.
+    _open: oneshot::Sender<()>,
+}
+
+impl Lanes {
+    /// Opens one lane for each processor, but no more than `most`.
+    ///
+    /// # Errors
+    /// When the system has no thread or no look-out for the network to give.
+    pub(crate) fn open(most: usize) -> io::Result<Self> {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let lanes = (0..processors.min(most).max(1)).map(|_| open_lane());
+        lanes.collect::<io::Result<_>>().map(Self)
+    }
+
+    /// Lets a connection live on the lane that has the fewest.
+    ///
+    /// # Errors
+    /// When the connection cannot be handed over; it is closed then.
+    pub(crate) fn admit<V>(
+        &self,
+        stream: TcpStream,
+        visit: impl FnOnce(TcpStream) -> V + Send + 'static,
+    ) -> io::Result<()>
+    where
+        V: Future<Output = ()> + Send + 'static,
+    {
+        let fewest = self
+            .0
+            .iter()
+            .min_by_key(|lane| Arc::strong_count(&lane.visitors))
+            .ok_or(io::ErrorKind::NotFound)?;
+        let visitor = Arc::clone(&fewest.visitors);
+        let stream = stream.into_std()?;
+        fewest.runtime.spawn(async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => visit(stream).await,
+                Err(error) => tracing::warn!(%error, "a connection could not be handed over"),
+            }
+            drop(visitor);
+        });
+        Ok(())
+    }
+}
+
+fn open_lane() -> io::Result<Held> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let (errands, mut waiting) = mpsc::unbounded_channel::<Errand>();
+    let (open, closed) = oneshot::channel();
+    thread::Builder::new()
+        .name("http".to_owned())
+        .spawn(move || {
+            HERE.set(Some(Lane(errands)));
+            runtime.block_on(async {
+                let work = async {
+                    let mut taken = Vec::with_capacity(ERRANDS_AT_ONCE);
+                    while waiting.recv_many(&mut taken, ERRANDS_AT_ONCE).await > 0 {
+                        for errand in taken.drain(..) {
+                            errand();
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = work => {}
+                    _ = closed => {}
+                }
+            });
+        })?;
+    Ok(Held {
+        runtime: handle,
+        visitors: Arc::default(),
+        _open: open,
+    })
+}
