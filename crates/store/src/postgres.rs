@@ -51,6 +51,11 @@ pub(crate) struct Lease {
     broken: bool,
 }
 
+/// Every statement of ours finds its rows by an index. While tables are small, PostgreSQL would rather read the whole of them for each batch, and of rows
+/// that are written again and again there are more than it knows of.
+const BY_INDEX: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+
 impl Postgres {
     /// Prepares the pool and opens one connection, so that a wrong address is told at once.
     pub(crate) async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
@@ -73,7 +78,7 @@ impl Postgres {
                 Box::pin(async move {
                     // Set here and not in the start-up packet, which connection poolers refuse.
                     let settings = format!(
-                        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+                        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; {BY_INDEX}",
                         POSTGRES_STATEMENT_TIMEOUT.as_millis(),
                         POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT.as_millis()
                     );

@@ -67,8 +67,10 @@ struct Thread {
     connection: Arc<Mutex<Connection>>,
 }
 
+type Job = Box<dyn FnOnce(&Mutex<Connection>) + Send>;
+
 enum Command {
-    Job(Box<dyn FnOnce(&Mutex<Connection>) + Send>),
+    Job(Job),
     /// Roll back what is open, then put the connection back.
     GoHome(Held),
 }

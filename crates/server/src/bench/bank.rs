@@ -239,6 +239,8 @@ async fn add_bearer(
         state: TokenState::InUse { confirmed_at: now },
     };
     let counter = Counter {
+        // Whoever has used a token has a last step, and one that no client asks with.
+        last_step: bank.first_step - 2,
         standing: token.state.standing(),
         ..Counter::of_new_token(None)
     };
