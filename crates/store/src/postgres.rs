@@ -3,32 +3,23 @@
 //! A transaction that is dropped queues its ROLLBACK on the connection before the pool gets it back: the server answers in
 //! order, so the next holder begins after it.
 
+mod connect;
+
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
-    TimeoutType,
-};
+use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use futures_util::future::try_join;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Config, NoTls, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::limits::{
-    POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
-    POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
-};
+use crate::limits::POSTGRES_ANSWER_TIMEOUT;
 use crate::rows::{Ask, Given, Last};
 use crate::tx::{Durable, Ended, Next};
 use crate::{Conflict, Outage, PostgresConfig, Row, StoreError, Value};
@@ -51,45 +42,10 @@ pub(crate) struct Lease {
     broken: bool,
 }
 
-/// Every statement of ours finds its rows by an index. While tables are small, PostgreSQL would rather read the whole of them for each batch, and of rows
-/// that are written again and again there are more than it knows of.
-const BY_INDEX: &str =
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
-
 impl Postgres {
     /// Prepares the pool and opens one connection, so that a wrong address is told at once.
     pub(crate) async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
-        let parsed = parse(&config.url)?;
-        let manager_config = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
-        let manager = if parsed.get_ssl_mode() == SslMode::Disable {
-            Manager::from_config(parsed, NoTls, manager_config)
-        } else {
-            Manager::from_config(parsed, MakeRustlsConnect::new(tls(config)?), manager_config)
-        };
-        let pool = Pool::builder(manager)
-            .max_size(config.pool_max)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(TURN_TIMEOUT))
-            .create_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
-            .recycle_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move {
-                    // Set here and not in the start-up packet, which connection poolers refuse.
-                    let settings = format!(
-                        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; {BY_INDEX}",
-                        POSTGRES_STATEMENT_TIMEOUT.as_millis(),
-                        POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT.as_millis()
-                    );
-                    client
-                        .batch_execute(&settings)
-                        .await
-                        .map_err(HookError::Backend)
-                })
-            }))
-            .build()
-            .map_err(|error| StoreError::Config(error.to_string()))?;
+        let pool = connect::pool(config)?;
         drop(pool.get().await.map_err(|e| unpooled(&e))?);
         Ok(Self { pool })
     }
@@ -472,67 +428,6 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
-}
-
-fn parse(url: &str) -> Result<Config, StoreError> {
-    // What libpq calls `verify-full` is what `require` means here: the certificate is always checked.
-    let mut config: Config = url
-        .replace("sslmode=verify-full", "sslmode=require")
-        .parse()
-        // The parser's own words may quote the address, and with it the password.
-        .map_err(|_| {
-            StoreError::Config(
-                "the address of PostgreSQL is not written as libpq wants it".to_owned(),
-            )
-        })?;
-    let local = config
-        .get_hosts()
-        .iter()
-        .all(|host| matches!(host, Host::Unix(_)));
-    if local {
-        config.ssl_mode(SslMode::Disable);
-    } else if config.get_ssl_mode() != SslMode::Disable {
-        config.ssl_mode(SslMode::Require);
-    }
-    if config.get_hosts().len() > 1 {
-        // Of a cluster's members, the one that takes writes.
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-    }
-    config
-        .connect_timeout(POSTGRES_CONNECT_TIMEOUT)
-        .tcp_user_timeout(POSTGRES_ANSWER_TIMEOUT);
-    if config.get_application_name().is_none() {
-        config.application_name("warifu");
-    }
-    Ok(config)
-}
-
-fn tls(config: &PostgresConfig) -> Result<ClientConfig, StoreError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = &config.tls_roots {
-        let unusable = |error: &dyn std::fmt::Display| {
-            StoreError::Config(format!("{}: {error}", path.display()))
-        };
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(&e))? {
-            roots
-                .add(certificate.map_err(|e| unusable(&e))?)
-                .map_err(|e| unusable(&e))?;
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    if roots.is_empty() {
-        return Err(StoreError::Config(
-            "there is no authority to check the certificate of PostgreSQL with".to_owned(),
-        ));
-    }
-    let config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| StoreError::Config(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    Ok(config)
 }
 
 fn unpooled(error: &PoolError) -> StoreError {
