@@ -23,7 +23,7 @@ use warifu_server::app::api_clients::{ApiKey, ClientPlan};
 use warifu_server::app::provision::{Plan, ServicePlan};
 use warifu_server::app::{App, Settings, keys};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
-use warifu_store::{DatabaseConfig, PasswordHashes, Store, StoredDataKey, Tx};
+use warifu_store::{CounterNo, DatabaseConfig, PasswordHashes, Store, StoredDataKey, Tx};
 use warifu_vault::{Place, SEALS_PER_KEY_MAX, Vault};
 
 use crate::spec::Answer;
@@ -243,8 +243,15 @@ impl Bank {
             state: TokenState::Activated,
         };
         let counter = Counter::of_new_token(None);
+        // A whole bank is made at once: its numbers are spread over some minutes.
+        let spread = u32::from_le_bytes(random_bytes()) >> 12;
+        let counter_no = CounterNo::new(
+            then.plus_ms(spread.into()),
+            u32::from_le_bytes(random_bytes()),
+        );
         ensure!(
-            tx.insert_token(&token, &counter, &sealed, b"-").await?,
+            tx.insert_token(&token, (counter_no, &counter), &sealed, b"-")
+                .await?,
             "the user has a token"
         );
         Ok(Holder {

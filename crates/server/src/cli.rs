@@ -18,6 +18,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{self, Inputs, Loaded};
+use crate::lane::BLOCKING_THREADS_MAX;
 use crate::startup::StartError;
 
 /// Done.
@@ -26,9 +27,6 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Something that is needed could not be reached.
 const UNREACHABLE: u8 = 3;
-
-/// Threads for work that blocks (files, password hashing), beside those of the database.
-const BLOCKING_THREADS_MAX: usize = 16;
 
 const EXAMPLES: &str = "\
 Examples:

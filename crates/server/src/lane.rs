@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -13,6 +14,10 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 
+/// Lanes that a server has at most. Each keeps three files open.
+const LANES_MAX: usize = 16;
+/// Threads for work that blocks (files, password hashing), beside those of the database: of the program, and of each lane.
+pub const BLOCKING_THREADS_MAX: usize = 16;
 /// Errands that a lane takes at once, before it looks at the network again.
 const ERRANDS_AT_ONCE: usize = 128;
 
@@ -48,17 +53,17 @@ struct Held {
     /// Each connection holds a clone, so that they can be counted.
     visitors: Arc<()>,
     /// Ends the lane when it is dropped.
-    _open: oneshot::Sender<()>,
+    open: oneshot::Sender<()>,
 }
 
 impl Lanes {
-    /// Opens one lane for each processor, but no more than `most`.
+    /// Opens one lane for each processor, but no more than `most`, nor than [`LANES_MAX`].
     ///
     /// # Errors
     /// When the system has no thread or no look-out for the network to give.
     pub(crate) fn open(most: usize) -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let lanes = (0..processors.min(most).max(1)).map(|_| open_lane());
+        let lanes = (0..processors.min(most).clamp(1, LANES_MAX)).map(|_| open_lane());
         lanes.collect::<io::Result<_>>().map(Self)
     }
 
@@ -77,6 +82,7 @@ impl Lanes {
         let fewest = self
             .0
             .iter()
+            .filter(|lane| !lane.open.is_closed())
             .min_by_key(|lane| Arc::strong_count(&lane.visitors))
             .ok_or(io::ErrorKind::NotFound)?;
         let visitor = Arc::clone(&fewest.visitors);
@@ -93,7 +99,10 @@ impl Lanes {
 }
 
 fn open_lane() -> io::Result<Held> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()?;
     let handle = runtime.handle().clone();
     let (errands, mut waiting) = mpsc::unbounded_channel::<Errand>();
     let (open, closed) = oneshot::channel();
@@ -106,7 +115,8 @@ fn open_lane() -> io::Result<Held> {
                     let mut taken = Vec::with_capacity(ERRANDS_AT_ONCE);
                     while waiting.recv_many(&mut taken, ERRANDS_AT_ONCE).await > 0 {
                         for errand in taken.drain(..) {
-                            errand();
+                            // A defect costs its errand, and not the lane (R90).
+                            let _ = catch_unwind(AssertUnwindSafe(errand));
                         }
                     }
                 };
@@ -119,6 +129,6 @@ fn open_lane() -> io::Result<Held> {
     Ok(Held {
         runtime: handle,
         visitors: Arc::default(),
-        _open: open,
+        open,
     })
 }

@@ -99,7 +99,11 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let limits = door.limits;
-    let lanes = lanes(limits.connections_max).await;
+    tokio::pin!(stop);
+    let lanes = tokio::select! {
+        () = &mut stop => return,
+        lanes = lanes(limits.connections_max) => lanes,
+    };
     let connections = Arc::new(Semaphore::new(
         limits.connections_max.min(Semaphore::MAX_PERMITS),
     ));
@@ -112,7 +116,6 @@ pub async fn serve(
     });
     let running = GracefulShutdown::new();
     let (closing, closed) = watch::channel(());
-    tokio::pin!(stop);
     loop {
         let next = async {
             // Whoever comes when all places are taken waits before the door, where the operating system keeps the queue.

@@ -14,7 +14,8 @@ use crate::{Store, StoreError, Tx, params};
 pub(crate) struct Migration {
     pub(crate) number: i64,
     pub(crate) name: &'static str,
-    /// SQL in which `{BLOB}` stands for the type for bytes, and `{NUMBER}` for that of a key that the database counts itself.
+    /// SQL in which `{BLOB}` stands for the type for bytes, and `{NUMBER}` for that of a key that is a number. What stands between a line `-- ONLY SQLITE` or
+    /// `-- ONLY POSTGRESQL` and the next line of that kind, or `-- BOTH`, is for that database alone.
     pub(crate) sql: &'static str,
 }
 
@@ -48,14 +49,15 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT
-/// EXISTS` or not; so it is tried this often.
+/// EXISTS` or not.
 const RECORD: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
     number BIGINT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
     sha256 TEXT NOT NULL,
     applied_at_ms BIGINT NOT NULL
 );";
-const RECORD_TRIES_MAX: usize = 5;
+/// How often is tried again what another node came between.
+const TRIES_MAX: usize = 5;
 
 impl Store {
     /// Brings the schema to the one this program knows. Safe when several nodes do so at once.
@@ -83,14 +85,27 @@ impl Store {
         self.create_record().await?;
         let applied = self.read().await?.applied(known).await?;
         for migration in known.iter().filter(|migration| migration.number > applied) {
-            let mut tx = self.begin().await?;
-            if tx.claim(migration, now_ms).await? {
-                tx.script(migration.sql).await?;
-                tx.commit().await?;
+            let mut tries = 1;
+            // Nodes that are at work meanwhile may hold what it needs, and wait for what it holds.
+            while let Err(error) = self.apply(migration, now_ms).await {
+                if !error.is_conflict() || tries == TRIES_MAX {
+                    return Err(error);
+                }
+                tries += 1;
             }
         }
         // A later program may have been faster than us: then its schema is not ours to use.
         self.check_schema_with(known).await
+    }
+
+    /// Applies a migration, if nobody else has.
+    async fn apply(&self, migration: &Migration, now_ms: i64) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if tx.claim(migration, now_ms).await? {
+            tx.script(migration.sql).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn check_schema_with(&self, known: &[Migration]) -> Result<(), StoreError> {
@@ -116,7 +131,7 @@ impl Store {
                 Err(error) => Err(error),
             };
             match created {
-                Err(StoreError::Conflict(_)) if tries < RECORD_TRIES_MAX => tries += 1,
+                Err(StoreError::Conflict(_)) if tries < TRIES_MAX => tries += 1,
                 other => return other,
             }
         }

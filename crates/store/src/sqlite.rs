@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
 use rusqlite::config::DbConfig;
@@ -63,8 +63,8 @@ enum Role {
 #[derive(Clone)]
 struct Thread {
     commands: SyncSender<Command>,
-    /// Whoever leases it has it alone: nobody ever waits here.
-    connection: Arc<Mutex<Connection>>,
+    /// Whoever leases it has it alone: nobody ever waits here. The thread owns it, and closes it when it ends.
+    connection: Weak<Mutex<Connection>>,
 }
 
 type Job = Box<dyn FnOnce(&Mutex<Connection>) + Send>;
@@ -349,7 +349,7 @@ impl Lease {
             connection,
         } = &self.held.as_ref().ok_or_else(gone)?.thread;
         if self.here {
-            return guarded(connection, job);
+            return guarded(&*connection.upgrade().ok_or_else(gone)?, job);
         }
         let (reply, answer) = oneshot::channel();
         commands
@@ -384,7 +384,7 @@ async fn start_thread(role: Role, path: PathBuf) -> Result<Thread, StoreError> {
         .spawn(move || match connect(role, &path) {
             Ok(connection) => {
                 let connection = Arc::new(Mutex::new(connection));
-                if reply.send(Ok(Arc::clone(&connection))).is_ok() {
+                if reply.send(Ok(Arc::downgrade(&connection))).is_ok() {
                     serve(&connection, &commands);
                 }
             }

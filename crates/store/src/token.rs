@@ -10,7 +10,7 @@ use warifu_core::verification::Counter;
 use crate::mapping::at_most;
 use crate::service::service_of;
 use crate::user::user_of;
-use crate::{Row, StoreError, Tx, params};
+use crate::{CounterNo, Row, StoreError, Tx, params};
 
 /// A token with its counter and what is sealed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,29 +71,45 @@ macro_rules! owned_where {
 }
 
 impl Tx {
-    /// Adds a token with its counter; `false` when the user has a token that lives.
+    /// Adds a token with its counter under this number; `false` when the user has a token that lives.
     ///
     /// # Errors
-    /// As [`Tx::query`].
+    /// [`StoreError::is_duplicate`] when a counter has that number; else as [`Tx::query`].
     pub async fn insert_token(
         &mut self,
         token: &Token,
-        counter: &Counter,
+        (number, counter): (CounterNo, &Counter),
         sealed_seed: &[u8],
         sealed_device_key: &[u8],
     ) -> Result<bool, StoreError> {
         let times = Times::of(&token.state);
+        // The counter first: the token refers to it.
+        self.execute(
+            "INSERT INTO counter (counter_no, version, last_step, failures, run_since_success, drift, standing)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            params![
+                number,
+                counter.version,
+                counter.last_step,
+                counter.failures,
+                counter.run_since_success,
+                i64::from(counter.drift),
+                counter.standing.as_str()
+            ],
+        )
+        .await?;
         let inserted = self
             .execute(
-                "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed,
+                "INSERT INTO token (token_id, service_id, user_id, issuance_id, counter_no, algorithm, digits, step_s, sealed_seed,
                      sealed_device_key, activated_at_ms, expires_at_ms, confirmed_at_ms, suspended_at_ms, revoked_at_ms, revoked_by)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
                  ON CONFLICT (user_id) WHERE revoked_at_ms IS NULL DO NOTHING",
                 params![
                     &token.id,
                     &token.service_id,
                     &token.user_id,
                     &token.issuance_id,
+                    number,
                     token.parameters.algorithm.as_str(),
                     u32::from(token.parameters.digits),
                     token.parameters.step_s,
@@ -109,28 +125,10 @@ impl Tx {
             )
             .await?;
         if inserted == 0 {
+            self.execute("DELETE FROM counter WHERE counter_no = $1", params![number])
+                .await?;
             return Ok(false);
         }
-        let numbered = self
-            .query_one(
-                "INSERT INTO counter (version, last_step, failures, run_since_success, drift, standing)
-                 VALUES ($1, $2, $3, $4, $5, $6) RETURNING counter_no",
-                params![
-                    counter.version,
-                    counter.last_step,
-                    counter.failures,
-                    counter.run_since_success,
-                    i64::from(counter.drift),
-                    counter.standing.as_str()
-                ],
-            )
-            .await?;
-        let number = numbered.map_or(Ok(None), |row| row.opt_int("counter_no"))?;
-        self.execute(
-            "UPDATE token SET counter_no = $1 WHERE token_id = $2",
-            params![number, &token.id],
-        )
-        .await?;
         Ok(true)
     }
 

@@ -14,7 +14,7 @@ use warifu_core::time::{DAY_MS, SECOND_MS, UnixMillis};
 use warifu_core::token::{Token, TokenState};
 use warifu_core::user::{Language, Role, User};
 use warifu_core::verification::Counter;
-use warifu_store::{DatabaseConfig, PasswordHashes, Store, Tx};
+use warifu_store::{CounterNo, DatabaseConfig, PasswordHashes, Store, Tx};
 
 use super::{BenchError, clock_at};
 use crate::app::api_clients::{ApiKey, ClientError, ClientPlan};
@@ -244,6 +244,12 @@ async fn add_bearer(
         standing: token.state.standing(),
         ..Counter::of_new_token(None)
     };
-    tx.insert_token(&token, &counter, &sealed, b"-").await?;
+    // As if they had been activated one after the other.
+    let counter_no = CounterNo::new(
+        now.plus_ms(number.into()),
+        u32::from_le_bytes(random_bytes()),
+    );
+    tx.insert_token(&token, (counter_no, &counter), &sealed, b"-")
+        .await?;
     Ok(())
 }

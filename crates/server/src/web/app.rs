@@ -62,16 +62,16 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    ([PERMISSIONS], answer(PAGE, &headers)).into_response()
+    ([PERMISSIONS], answer(PAGE, &headers).await).into_response()
 }
 
 async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    answer(&path, &headers)
+    answer(&path, &headers).await
 }
 
-fn answer(path: &str, headers: &HeaderMap) -> Response {
+async fn answer(path: &str, headers: &HeaderMap) -> Response {
     match (files::content_type(path), Files::get(path)) {
-        (Some(content_type), Some(file)) => files::embedded(file, content_type, headers),
+        (Some(content_type), Some(file)) => files::embedded(file, content_type, headers).await,
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -79,7 +79,7 @@ fn answer(path: &str, headers: &HeaderMap) -> Response {
 async fn text(Path(file): Path<String>, headers: HeaderMap) -> Response {
     let language = file.strip_suffix(".json").and_then(Language::from_tag);
     match language {
-        Some(language) => files::made(words(language), "application/json", &headers),
+        Some(language) => files::made(words(language), "application/json", &headers).await,
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -95,7 +95,7 @@ fn words(language: Language) -> &'static str {
 
 async fn version(headers: HeaderMap) -> Response {
     static LIST: LazyLock<String> = LazyLock::new(list);
-    files::made(&LIST, "text/javascript; charset=utf-8", &headers)
+    files::made(&LIST, "text/javascript; charset=utf-8", &headers).await
 }
 
 /// A script that names every file of the app with its hash, and the hash of them all as the app's version.

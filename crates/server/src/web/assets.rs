@@ -23,7 +23,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     match (files::content_type(&path), Files::get(&path)) {
-        (Some(content_type), Some(file)) => files::embedded(file, content_type, &headers),
+        (Some(content_type), Some(file)) => files::embedded(file, content_type, &headers).await,
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -17,6 +17,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::EmbeddedFile;
 use sha2::{Digest as _, Sha256};
+use tokio::task::spawn_blocking;
 
 /// Bytes of a file's hash that name its version.
 const VERSION_BYTES: usize = 16;
@@ -25,7 +26,7 @@ const VERSION_BYTES: usize = 16;
 const PACKED_FROM_BYTES: usize = 512;
 
 /// Answers with an embedded file, or with "not modified".
-pub(super) fn embedded(
+pub(super) async fn embedded(
     file: EmbeddedFile,
     content_type: &'static str,
     asked: &HeaderMap,
@@ -37,10 +38,15 @@ pub(super) fn embedded(
         content_type,
         asked,
     )
+    .await
 }
 
 /// Answers with bytes that are the same for as long as the program runs.
-pub(super) fn made(text: &'static str, content_type: &'static str, asked: &HeaderMap) -> Response {
+pub(super) async fn made(
+    text: &'static str,
+    content_type: &'static str,
+    asked: &HeaderMap,
+) -> Response {
     let hash = Sha256::digest(text).into();
     content(
         Bytes::from_static(text.as_bytes()),
@@ -48,9 +54,10 @@ pub(super) fn made(text: &'static str, content_type: &'static str, asked: &Heade
         content_type,
         asked,
     )
+    .await
 }
 
-fn content(
+async fn content(
     bytes: Bytes,
     hash: &[u8; 32],
     content_type: &'static str,
@@ -75,9 +82,11 @@ fn content(
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
     let sent_as = [(header::CONTENT_TYPE, content_type)];
-    if let Some(coding) = coding {
+    if let Some(coding) = coding
+        && let Some(packed) = packed(coding, hash, &bytes).await
+    {
         let encoding = [(header::CONTENT_ENCODING, coding.name())];
-        return (kept, sent_as, encoding, packed(coding, hash, &bytes)).into_response();
+        return (kept, sent_as, encoding, packed).into_response();
     }
     (kept, sent_as, bytes).into_response()
 }
@@ -119,19 +128,20 @@ impl Coding {
     }
 }
 
-/// The packed form of a file, made when it is first asked for and kept: there are as many as the program has files.
-fn packed(coding: Coding, hash: &[u8; 32], bytes: &[u8]) -> Bytes {
+/// The packed form of a file, made when it is first asked for and kept: there are as many as the program has files. `None` when it could not be made.
+async fn packed(coding: Coding, hash: &[u8; 32], bytes: &Bytes) -> Option<Bytes> {
     type Packed = Mutex<HashMap<(Coding, [u8; 32]), Bytes>>;
     static PACKED: LazyLock<Packed> = LazyLock::new(Mutex::default);
     let name = (coding, *hash);
     let kept = || PACKED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = kept().get(&name) {
-        return known.clone();
+        return Some(known.clone());
     }
-    // Not under the lock: two that come first at once do the same work, and nobody waits for another file.
-    let made = coding.pack(bytes);
+    // Not under the lock: two that come first at once do the same work, and nobody waits for another file. Nor on the thread of connections.
+    let bytes = bytes.clone();
+    let made = spawn_blocking(move || coding.pack(&bytes)).await.ok()?;
     kept().insert(name, made.clone());
-    made
+    Some(made)
 }
 
 /// Text and code; pictures are packed by themselves.

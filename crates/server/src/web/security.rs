@@ -33,14 +33,8 @@ const ALWAYS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-/// What a browser heeds of a document only.
-const OF_DOCUMENTS: [(HeaderName, HeaderValue); 2] = [
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
-];
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
 /// Types that are never documents: parts of a page. An app of fifty files has them fifty times.
 const PARTS: [&str; 5] = [
     "text/css",
@@ -112,12 +106,17 @@ fn add(headers: &mut HeaderMap, settings: SecurityHeaders) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    if is_part || is_data {
+    if is_part {
         return;
     }
-    for (name, value) in OF_DOCUMENTS {
-        headers.insert(name, value);
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if is_data {
+        return;
     }
+    headers.insert(
+        CROSS_ORIGIN_OPENER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     headers
         .entry(HeaderName::from_static("permissions-policy"))
         .or_insert(PERMISSIONS_POLICY);

@@ -421,7 +421,8 @@ async fn a_token_that_is_not_confirmed_in_seven_days_is_revoked(database: TestDa
     };
     bank.hollow_token("jiro", confirmed).await;
     bank.sql(
-        "UPDATE counter SET failures = 3, run_since_success = 3 WHERE token_id = $1",
+        "UPDATE counter SET failures = 3, run_since_success = 3
+         WHERE counter_no = (SELECT counter_no FROM token WHERE token_id = $1)",
         warifu_store::params![&token.id],
     )
     .await;

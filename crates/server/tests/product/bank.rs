@@ -23,7 +23,7 @@ use warifu_server::app::sign_in::SignedIn;
 use warifu_server::app::{App, Failure, Settings, keys};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
 use warifu_store::testing::TestDatabase;
-use warifu_store::{DatabaseConfig, Store, StoredSession, StoredToken};
+use warifu_store::{CounterNo, DatabaseConfig, Store, StoredSession, StoredToken};
 
 /// The portal password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -291,10 +291,11 @@ impl Bank {
             standing: state.standing(),
             ..Counter::of_new_token(None)
         };
+        let counter_no = CounterNo::new(now, u32::from_le_bytes(random_bytes()));
         let mut tx = self.app.store().begin().await.unwrap();
         tx.insert_issuance(&issuance, b"nothing").await.unwrap();
         let made = tx
-            .insert_token(&token, &counter, b"nothing", b"nothing")
+            .insert_token(&token, (counter_no, &counter), b"nothing", b"nothing")
             .await;
         assert!(made.unwrap(), "the user has a live token already");
         tx.set_mail_address(&user.id, &format!("{login}@company.example"))

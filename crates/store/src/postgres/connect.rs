@@ -26,8 +26,7 @@ use crate::{PostgresConfig, StoreError};
 
 /// Every statement of ours finds its rows by an index. While tables are small, PostgreSQL would rather read the whole of them for each batch, and of rows
 /// that are written again and again there are more than it knows of.
-const BY_INDEX: &str =
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 
 /// The pool. Its connections are driven by the runtime that this is called in, whoever asks for one: they outlive the threads of HTTP connections.
 ///
@@ -47,27 +46,30 @@ pub(super) fn pool(config: &PostgresConfig) -> Result<Pool, StoreError> {
         Manager::from_connect(parsed, Here::of(secured), manager_config)
     };
     Pool::builder(manager)
-            .max_size(config.pool_max)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(TURN_TIMEOUT))
-            .create_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
-            .recycle_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move {
-                    // Set here and not in the start-up packet, which connection poolers refuse.
-                    let settings = format!(
-                        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; {BY_INDEX}",
-                        POSTGRES_STATEMENT_TIMEOUT.as_millis(),
-                        POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT.as_millis()
-                    );
-                    client
-                        .batch_execute(&settings)
-                        .await
-                        .map_err(HookError::Backend)
-                })
-            }))
-            .build()
-            .map_err(|error| StoreError::Config(error.to_string()))
+        .max_size(config.pool_max)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(TURN_TIMEOUT))
+        .create_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
+        .recycle_timeout(Some(POSTGRES_CONNECT_TIMEOUT))
+        .post_create(Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                // Set here and not in the start-up packet, which connection poolers refuse.
+                let settings = format!(
+                    "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+                    POSTGRES_STATEMENT_TIMEOUT.as_millis(),
+                    POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT.as_millis()
+                );
+                client
+                    .batch_execute(&settings)
+                    .await
+                    .map_err(HookError::Backend)?;
+                // An engine that does not know these plans in its own way.
+                let _ = client.batch_execute(BY_INDEX).await;
+                Ok(())
+            })
+        }))
+        .build()
+        .map_err(|error| StoreError::Config(error.to_string()))
 }
 
 /// Makes connections on one runtime.

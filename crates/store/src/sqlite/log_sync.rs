@@ -30,7 +30,7 @@ use crate::{Outage, StoreError};
 
 /// The thread that syncs, and how far it is.
 pub(super) struct LogSync {
-    /// Whether the commits of the writer's connection run ahead of the disk now. Only its thread asks.
+    /// Whether the commits of the writer's connection run ahead of the disk now. Only whoever holds that connection asks.
     ahead: AtomicBool,
     /// Commits that were begun without waiting for the disk.
     begun: AtomicU64,

@@ -24,6 +24,7 @@ on_both_databases! {
     a_wrong_number_of_parameters_is_refused,
     a_second_row_is_refused_where_one_was_asked_for,
     it_answers,
+    a_transaction_outlives_the_runtime_that_began_it,
 }
 
 pub(super) async fn open(database: &TestDatabase) -> Store {
@@ -400,6 +401,31 @@ async fn a_second_row_is_refused_where_one_was_asked_for(database: TestDatabase)
 
 async fn it_answers(database: TestDatabase) {
     database.open().await.ping().await.unwrap();
+}
+
+/// Connections belong to the runtime that opened the store, not to the one of whoever asked for one first.
+async fn a_transaction_outlives_the_runtime_that_began_it(database: TestDatabase) {
+    let store = open(&database).await;
+    let elsewhere = store.clone();
+    let begun = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut begun = Vec::new();
+            for _ in 0..2 {
+                let mut tx = elsewhere.read().await.unwrap();
+                tx.query("SELECT 1 AS one", params![]).await.unwrap();
+                begun.push(tx);
+            }
+            begun
+        })
+    });
+    for mut tx in begun.await.unwrap() {
+        tx.query("SELECT 1 AS one", params![]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 }
 
 mod file {

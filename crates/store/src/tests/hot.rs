@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId, UserId};
+use warifu_core::time::UnixMillis;
 use warifu_core::token::{RevokedBy, TokenState};
 use warifu_core::user::Actor;
 use warifu_core::verification::Counter;
@@ -409,4 +410,17 @@ async fn whether_a_user_is_disabled_is_seen_in_an_index_of_the_disabled_alone() 
         users.len() == 1 && users[0].contains("app_user_disabled"),
         "{plan:?}"
     );
+}
+
+#[test]
+fn numbers_of_counters_follow_the_time_and_differ_by_chance() {
+    let at = |ms: i64, random| CounterNo::new(UnixMillis(ms), random).0;
+    let now = 1_800_000_000_000;
+    assert!(at(now, u32::MAX) < at(now + 1, 0));
+    assert_ne!(at(now, 1), at(now, 2));
+    // Above all that were numbered one by one, and within what a database takes, whatever the clock says.
+    assert!(at(now, 0) > 1 << 40);
+    for ms in [i64::MIN / 2, 0, i64::MAX / 2] {
+        assert!(at(ms, u32::MAX) >= 0);
+    }
 }

@@ -2,12 +2,13 @@
 
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId};
+use warifu_core::issuance::Issuance;
 use warifu_core::token::{Standing, TokenState};
 
 use super::sample::{NOW, store_contract, store_issuance, store_token, store_user};
 use crate::migrate::{MIGRATIONS, Migration};
 use crate::testing::TestDatabase;
-use crate::{Store, StoreError, on_both_databases, params};
+use crate::{Store, StoreError, Tx, on_both_databases, params};
 
 on_both_databases! {
     migrating_twice_changes_nothing,
@@ -157,6 +158,67 @@ fn migrations_are_numbered_without_a_gap() {
     assert_eq!(numbers, (1..).take(MIGRATIONS.len()).collect::<Vec<i64>>());
 }
 
+/// A token as it was before counters had numbers.
+async fn insert_named_token(tx: &mut Tx, id: &str, issuance: &Issuance) {
+    tx.execute(
+        "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed, sealed_device_key,
+             activated_at_ms, suspended_at_ms)
+         VALUES ($1, $2, $3, $4, 'sha1', 6, 60, $5, $6, 1, 2)",
+        params![
+            id,
+            &issuance.service_id,
+            &issuance.user_id,
+            &issuance.id,
+            id.as_bytes(),
+            b"key".as_slice()
+        ],
+    )
+    .await
+    .unwrap();
+    tx.execute(
+        "INSERT INTO counter (token_id, version, last_step, failures, run_since_success, drift, standing)
+         VALUES ($1, 5, $2, 2, 3, -1, 'suspended')",
+        params![id, i64::from(id.as_bytes()[0])],
+    )
+    .await
+    .unwrap();
+}
+
+/// A node of before is at work while another one migrates: what it commits is not lost, whenever that is.
+#[tokio::test]
+async fn r13_what_another_node_accepts_meanwhile_is_kept_when_counters_get_numbers() {
+    let database = TestDatabase::postgres().await;
+    let store = database.open().await;
+    store.migrate_with(&MIGRATIONS[..4], 10).await.unwrap();
+    let contract = store_contract(&store).await;
+    let user = store_user(&store, &contract, "user").await;
+    let issuance = store_issuance(&store, &user, 1).await;
+    let mut tx = store.begin().await.unwrap();
+    insert_named_token(&mut tx, "a", &issuance).await;
+    tx.commit().await.unwrap();
+
+    let mut accepts = store.begin().await.unwrap();
+    let accept = "UPDATE counter SET last_step = 700, version = 6 WHERE token_id = 'a'";
+    assert_eq!(accepts.execute(accept, params![]).await.unwrap(), 1);
+    let migrates = tokio::spawn({
+        let store = store.clone();
+        async move { store.migrate(20).await }
+    });
+    // Until it waits for the node that accepts.
+    let waits = "SELECT COUNT(pid) AS waiting FROM pg_locks WHERE NOT granted";
+    let mut waiting = 0;
+    while waiting == 0 {
+        let mut look = store.read().await.unwrap();
+        let row = look.query_one(waits, params![]).await.unwrap().unwrap();
+        waiting = row.int("waiting").unwrap();
+    }
+    accepts.commit().await.unwrap();
+    migrates.await.unwrap().unwrap();
+    let mut tx = store.read().await.unwrap();
+    let stored = tx.token(&TokenId::from_stored("a")).await.unwrap().unwrap();
+    assert_eq!((stored.counter.last_step, stored.counter.version), (700, 6));
+}
+
 async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDatabase) {
     let store = database.open().await;
     store.migrate_with(&MIGRATIONS[..4], 10).await.unwrap();
@@ -169,28 +231,7 @@ async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDa
     let mut tx = store.begin().await.unwrap();
     // Activated in another order than the ids have.
     for (id, issuance) in ["b", "c", "a"].into_iter().zip(&issuances) {
-        tx.execute(
-            "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed, sealed_device_key,
-                 activated_at_ms, suspended_at_ms)
-             VALUES ($1, $2, $3, $4, 'sha1', 6, 60, $5, $6, 1, 2)",
-            params![
-                id,
-                &issuance.service_id,
-                &issuance.user_id,
-                &issuance.id,
-                id.as_bytes(),
-                b"key".as_slice()
-            ],
-        )
-        .await
-        .unwrap();
-        tx.execute(
-            "INSERT INTO counter (token_id, version, last_step, failures, run_since_success, drift, standing)
-             VALUES ($1, 5, $2, 2, 3, -1, 'suspended')",
-            params![id, i64::from(id.as_bytes()[0])],
-        )
-        .await
-        .unwrap();
+        insert_named_token(&mut tx, id, issuance).await;
     }
     for (id, service) in [("1", Some(&contract.service_id)), ("2", None)] {
         tx.execute(
@@ -224,7 +265,7 @@ async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDa
         assert_eq!(found.unwrap().len(), events);
     }
     tx.commit().await.unwrap();
-    // The database goes on counting behind the numbers that it gave.
+    // New numbers stand beside those that were given.
     let user = store_user(&store, &contract, "user9").await;
     store_token(&store, &user, 9, TokenState::Activated).await;
 }

@@ -1,5 +1,7 @@
 //! A service with a contract and its people, and what they come to have, for the cases of the queries.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use warifu_core::contract::Contract;
@@ -11,7 +13,7 @@ use warifu_core::token::{Token, TokenState};
 use warifu_core::user::{Language, Role, User};
 use warifu_core::verification::Counter;
 
-use crate::{AttemptState, PasswordHashes, Store, StoredAttempt};
+use crate::{AttemptState, CounterNo, PasswordHashes, Store, StoredAttempt};
 
 pub(super) const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 
@@ -128,6 +130,12 @@ pub(super) fn token(issuance: &Issuance, id: &str, state: TokenState) -> (Token,
     (token, counter)
 }
 
+/// A number that no other counter of the tests has.
+pub(super) fn counter_no() -> CounterNo {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    CounterNo::new(NOW, MADE.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A token in this state, stored with an issuance of its own.
 pub(super) async fn store_token(
     store: &Store,
@@ -143,7 +151,12 @@ pub(super) async fn store_token(
     );
     let mut tx = store.begin().await.unwrap();
     let inserted = tx
-        .insert_token(&token, &counter, b"sealed seed", b"sealed key")
+        .insert_token(
+            &token,
+            (counter_no(), &counter),
+            b"sealed seed",
+            b"sealed key",
+        )
         .await;
     assert!(inserted.unwrap());
     tx.commit().await.unwrap();

@@ -10,7 +10,8 @@ use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
 use warifu_core::verification::Counter;
 
 use super::sample::{
-    NOW, service, store_contract, store_issuance, store_taro, store_token, store_user, token,
+    NOW, counter_no, service, store_contract, store_issuance, store_taro, store_token, store_user,
+    token,
 };
 use crate::{Store, StoreError, StoredToken, on_both_databases};
 
@@ -62,7 +63,9 @@ async fn a_token_comes_back_as_it_went_in_every_state(store: Store) {
         counter.run_since_success = 29;
         counter.drift = -2;
         let mut tx = store.begin().await.unwrap();
-        let inserted = tx.insert_token(&token, &counter, b"seed", b"key").await;
+        let inserted = tx
+            .insert_token(&token, (counter_no(), &counter), b"seed", b"key")
+            .await;
         assert!(inserted.unwrap());
         let expected = StoredToken {
             token: token.clone(),
@@ -91,7 +94,9 @@ async fn a_user_has_one_token_that_lives(store: Store) {
     let issuance = store_issuance(&store, &taro, 3).await;
     let (second, fresh) = token(&issuance, "second", TokenState::Activated);
     let mut tx = store.begin().await.unwrap();
-    let refused = tx.insert_token(&second, &fresh, b"seed", b"key").await;
+    let refused = tx
+        .insert_token(&second, (counter_no(), &fresh), b"seed", b"key")
+        .await;
     assert!(!refused.unwrap());
     assert_eq!(tx.token(&second.id).await.unwrap(), None);
     let next = Counter {
@@ -102,7 +107,9 @@ async fn a_user_has_one_token_that_lives(store: Store) {
     assert!(tx.swap_counter(&first.id, 1, &next).await.unwrap());
     tx.set_token_state(&first.id, &REVOKED).await.unwrap();
     assert_eq!(tx.live_token(&taro.id).await.unwrap(), None);
-    let taken = tx.insert_token(&second, &fresh, b"seed", b"key").await;
+    let taken = tx
+        .insert_token(&second, (counter_no(), &fresh), b"seed", b"key")
+        .await;
     assert!(taken.unwrap());
     let live = tx.live_token(&taro.id).await.unwrap().unwrap();
     assert_eq!(live.token, second);
@@ -119,7 +126,9 @@ async fn of_tokens_that_are_made_at_once_one_lives(store: Store) {
             let (token, counter) =
                 token(&issuance, &format!("token-{task}"), TokenState::Activated);
             let mut tx = store.begin().await.unwrap();
-            let made = tx.insert_token(&token, &counter, b"seed", b"key").await;
+            let made = tx
+                .insert_token(&token, (counter_no(), &counter), b"seed", b"key")
+                .await;
             tx.commit().await.unwrap();
             u32::from(made.unwrap())
         });

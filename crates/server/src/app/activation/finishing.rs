@@ -13,13 +13,13 @@ use warifu_core::time::UnixMillis;
 use warifu_core::token::{Token, TokenState};
 use warifu_core::user::{Actor, User};
 use warifu_core::verification::Counter;
-use warifu_store::{AttemptState, StoredAttempt, Tx};
+use warifu_store::{AttemptState, CounterNo, StoredAttempt, Tx};
 
 use super::{refund_start_from, wire_id};
 use crate::app::keys::Column;
 use crate::app::notices::{Facts, enqueue_to_all};
 use crate::app::{App, Failure, Record};
-use crate::clock::system_rng;
+use crate::clock::{random_bytes, system_rng};
 
 impl App {
     /// The second message of an app, and its answer: the token is made. The same bytes get the same answer as long as the
@@ -164,6 +164,7 @@ impl App {
             row: token.id.as_str(),
             parameters: &token.parameters,
         };
+        let counter_no = CounterNo::new(now, u32::from_le_bytes(random_bytes()));
         let sealed_seed = self.keys.seal(service_id, &seed, agreed.seed().expose())?;
         let device = Column::TokenDeviceKey {
             row: token.id.as_str(),
@@ -181,7 +182,12 @@ impl App {
             .update_issuance(&issuance.id, found.version, starts, &consumed)
             .await?
             && tx
-                .insert_token(&token, &counter, &sealed_seed, &sealed_device_key)
+                .insert_token(
+                    &token,
+                    (counter_no, &counter),
+                    &sealed_seed,
+                    &sealed_device_key,
+                )
                 .await?
             && tx
                 .finish_attempt(
