@@ -80,11 +80,11 @@ async fn postgresql_that_dies_of_a_full_log_turns_codes_away_and_goes_on_when_th
     disk.begin(DiskFault::Full);
     // The next record needs a new file, which there is no room for: PostgreSQL panics, and does not come up again before there is.
     let mut tx = house.bank.store().begin().await.unwrap();
-    let switched = tx
+    // Whether it still answers that is a matter of who is faster.
+    let _ = tx
         .query("SELECT pg_switch_wal()::text AS at", Vec::new())
         .await;
     drop(tx);
-    switched.unwrap();
     for number in 1..=20 {
         let (answer, _) = ask(&house, &mut connection, number).await;
         assert_turned_away(&answer, "service_unavailable");

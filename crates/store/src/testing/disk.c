@@ -3,7 +3,8 @@
  * It is full while the file named in WARIFU_TEST_DISK_FULL exists: a write that would make a file larger fails with ENOSPC then, as on
  * a disk without a free block. What a file holds already can be written over. Standard output and error, pipes and sockets are on no disk.
  *
- * While the file named in WARIFU_TEST_DISK_HELD exists, fdatasync waits; while that in WARIFU_TEST_DISK_BROKEN does, it fails with EIO. fsync goes on. */
+ * While the file named in WARIFU_TEST_DISK_HELD exists, fdatasync waits; while that in WARIFU_TEST_DISK_BROKEN does, it fails with EIO. Only of what was opened for
+ * reading alone, as the program has SQLite's log that it syncs: SQLite itself has its files for writing, and syncs them as ever. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -87,6 +88,8 @@ ALLOCATED(fallocate64)
 int fdatasync(int file)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
+    if ((fcntl(file, F_GETFL) & O_ACCMODE) != O_RDONLY)
+        return SYSTEM(fdatasync)(file);
     while (shown("WARIFU_TEST_DISK_HELD"))
         nanosleep(&moment, NULL);
     if (shown("WARIFU_TEST_DISK_BROKEN")) {
