@@ -204,6 +204,8 @@ class Card {
     if (code !== this.#code) {
       this.#code = code;
       this.peeked = false;
+      // The same words again would be no change, and not be said.
+      if (this.#warned) quietly('');
       this.#warned = false;
     }
     const hidden = this.#isHidden() && !this.peeked;
