@@ -193,7 +193,8 @@ impl Verifier {
         let known = self.remembered(questions, now);
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
-        // A single code has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner.
+        // A code that is alone has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner. After a batch of several it is alone
+        // by chance, and others are on their way here.
         let several = questions.len() > 1;
         let ahead = several | self.several.swap(several, Ordering::Relaxed);
         let tx = self.store.begin_here(ahead).await?;
