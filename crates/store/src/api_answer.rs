@@ -4,6 +4,7 @@ use warifu_core::id::ClientId;
 use warifu_core::time::UnixMillis;
 
 use crate::mapping::at_most;
+use crate::rows::RowsSql;
 use crate::{Row, StoreError, Tx, Value, params};
 
 /// An answer as it was kept.
@@ -26,14 +27,16 @@ pub struct NewAnswer {
     pub answer: StoredAnswer,
 }
 
-/// An answer with its name; read by itself, and with each batch of verifications.
 /// Gives a row when the answer was kept, and none when the key was taken.
-pub(crate) const KEEP_ANSWER: &str =
+pub(crate) static KEEP_ANSWER: RowsSql = RowsSql::new(
     "INSERT INTO api_answer (client_id, idempotency_key, request_hash, answer, created_at_ms)
-     VALUES ($1, $2, $3, $4, $5)
+     {ROWS}
      ON CONFLICT (client_id, idempotency_key) DO NOTHING
-     RETURNING idempotency_key";
+     {RETURNING idempotency_key}",
+    &["TEXT", "TEXT", "BYTEA", "TEXT", "BIGINT"],
+);
 
+/// An answer with its name; read by itself, and with each batch of verifications.
 pub(crate) const KEPT_ANSWER: &str =
     "SELECT client_id, idempotency_key, request_hash, answer FROM api_answer
      WHERE client_id = $1 AND idempotency_key = $2";
@@ -71,17 +74,14 @@ impl Tx {
     /// nothing of this transaction may be committed.
     ///
     /// # Errors
-    /// As [`Tx::execute_each`].
+    /// As [`Tx::query_each`].
     pub async fn insert_api_answers(
         &mut self,
         answers: &[NewAnswer],
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        if answers.is_empty() {
-            return Ok(true);
-        }
-        let kept = self.query_each(KEEP_ANSWER, rows_of(answers, now)).await?;
-        Ok(kept.iter().all(|rows| rows.len() == 1))
+        let kept = self.query_rows(&KEEP_ANSWER, rows_of(answers, now)).await?;
+        Ok(kept.len() == answers.len())
     }
 
     /// Forgets up to `limit` answers that were given before `before`, and says how many.

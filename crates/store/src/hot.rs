@@ -195,7 +195,7 @@ static SWAP: RowsSql = RowsSql::new(
 
 impl Tx {
     /// Reads what a batch is judged by, lets `judge` judge it, and writes and commits what it says: on SQLite all of it in one visit, for which `judge`
-    /// runs on the database's thread; on PostgreSQL in three round trips, once its statements are prepared. `judge` is not to wait for anything: the database is held
+    /// runs on the database's thread; on PostgreSQL in two round trips, once its statements are prepared. `judge` is not to wait for anything: the database is held
     /// meanwhile. Answers are kept from `now` on.
     ///
     /// # Errors
@@ -375,26 +375,23 @@ impl Settlement {
             .swaps
             .iter()
             .map(|(number, expected_version, next)| swap_row(*number, *expected_version, next));
-        let writes = [
-            (Sql::Rows(&SWAP), swaps.collect(), true),
-            (
-                Sql::Rows(&audit::INSERT),
-                audit::rows_of(&self.events),
-                false,
-            ),
-            (
-                Sql::Each(api_answer::KEEP_ANSWER),
-                api_answer::rows_of(&self.answers, now),
-                true,
-            ),
-        ];
-        writes
-            .into_iter()
-            .map(|(sql, rows, decides)| Last {
-                ask: Ask { sql, rows },
-                decides,
-            })
-            .collect()
+        vec![
+            Last {
+                sql: &SWAP,
+                rows: swaps.collect(),
+                decides: true,
+            },
+            Last {
+                sql: &audit::INSERT,
+                rows: audit::rows_of(&self.events),
+                decides: false,
+            },
+            Last {
+                sql: &api_answer::KEEP_ANSWER,
+                rows: api_answer::rows_of(&self.answers, now),
+                decides: true,
+            },
+        ]
     }
 }
 

@@ -2,17 +2,21 @@
 //!
 //! A transaction that is dropped queues its ROLLBACK on the connection before the pool gets it back: the server answers in
 //! order, so the next holder begins after it.
+//!
+//! What a transaction ends with goes out together with its COMMIT. A statement that decides divides by zero when it wrote too few rows
+//! ([`RowsSql::deciding`](crate::rows::RowsSql::deciding)): with a statement that failed, the server takes COMMIT as ROLLBACK.
 
 mod connect;
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
+use std::iter::once;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
-use futures_util::future::try_join;
+use futures_util::future::{Either, try_join};
 use tokio::time::timeout;
 use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
@@ -30,6 +34,7 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 /// The pool of one PostgreSQL database.
 pub(crate) struct Postgres {
     pool: Pool,
+    config: PostgresConfig,
 }
 
 /// A connection for one transaction, which begins with its first statement.
@@ -47,7 +52,22 @@ impl Postgres {
     pub(crate) async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
         let pool = connect::pool(config)?;
         drop(pool.get().await.map_err(|e| unpooled(&e))?);
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            config: config.clone(),
+        })
+    }
+
+    /// The same database with one connection, which the runtime that this is called in drives.
+    pub(crate) fn with_one_here(&self) -> Result<Self, StoreError> {
+        let config = PostgresConfig {
+            pool_max: 1,
+            ..self.config.clone()
+        };
+        Ok(Self {
+            pool: connect::pool(&config)?,
+            config,
+        })
     }
 
     pub(crate) async fn begin(&self) -> Result<Lease, StoreError> {
@@ -153,31 +173,61 @@ impl Lease {
     }
 
     /// Runs several statements that only read in one round trip, gives their rows to `decide`, and does what it says: the statements that it ends
-    /// with are another round trip, and the commit is a third.
+    /// with are another round trip, with the commit in it.
     pub(crate) async fn read_and_finish<T>(
         &mut self,
         asks: Vec<Ask>,
         decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError>,
     ) -> Result<Ended<T>, StoreError> {
         let rows = self.read_together(asks).await?;
-        let (last, told) = match decide(&rows)? {
-            Next::Stay(told) => return Ok(Ended::Open(told)),
-            Next::Finish(last, told) => (last, told),
-        };
-        let (asks, due): (Vec<_>, Vec<_>) = last
-            .into_iter()
-            .map(|Last { ask, decides }| {
-                let due = if decides { ask.rows.len() } else { 0 };
-                (ask, due)
-            })
-            .unzip();
-        let given = self.query_together(asks).await?;
-        if given.iter().zip(due).any(|(rows, due)| rows.len() < due) {
-            return Ok(Ended::Lost);
+        match decide(&rows)? {
+            Next::Stay(told) => Ok(Ended::Open(told)),
+            Next::Finish(last, told) => match self.finish(last).await? {
+                Finished::Committed => Ok(Ended::Committed(told, Durable::default())),
+                Finished::Lost => Ok(Ended::Lost),
+            },
         }
-        self.simple("COMMIT").await?;
-        self.client = None;
-        Ok(Ended::Committed(told, Durable::default()))
+    }
+
+    /// Runs what the transaction ends with, and commits it, in one round trip.
+    async fn finish(&mut self, last: Vec<Last>) -> Result<Finished, StoreError> {
+        self.start().await?;
+        let mut statements = Vec::with_capacity(last.len());
+        for last in last {
+            statements.extend(last.listed()?);
+        }
+        let (client, broken) = self.parts()?;
+        let ended = bounded(broken, async {
+            let mut prepared = Vec::with_capacity(statements.len());
+            for (sql, given) in &statements {
+                let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
+                prepared.push((statement, given));
+            }
+            let writes = prepared.iter().map(|(statement, given)| async {
+                match client.query(statement, &parameters(given)).await {
+                    Ok(_) => Ok(()),
+                    Err(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
+                        Err(Stopped::TooFewRows)
+                    }
+                    Err(error) => Err(Stopped::Failed(failed(&error))),
+                }
+            });
+            let commit = async {
+                let committed = client.batch_execute("COMMIT").await;
+                committed.map_err(|error| Stopped::Failed(failed(&error)))
+            };
+            let all = writes.map(Either::Left).chain(once(Either::Right(commit)));
+            Ok(in_order(all).await)
+        })
+        .await?;
+        match ended {
+            Ok(_) => {
+                self.client = None;
+                Ok(Finished::Committed)
+            }
+            Err(Stopped::TooFewRows) => Ok(Finished::Lost),
+            Err(Stopped::Failed(error)) => Err(error),
+        }
     }
 
     /// Runs `sql` once for each set of parameters, in order and in one round trip, and answers with the number of rows
@@ -340,31 +390,47 @@ async fn execute(
         .map_err(|e| failed(&e))
 }
 
+/// What became of the statements that a transaction ends with.
+enum Finished {
+    Committed,
+    /// One that decides wrote too few rows.
+    Lost,
+}
+
+/// Why nothing was committed, as far as is known.
+enum Stopped {
+    TooFewRows,
+    Failed(StoreError),
+}
+
 /// Drives all calls at once, which sends them in one go; polled from the first to the last, so the server runs them in
-/// that order (locks are taken in the order the caller chose).
-async fn in_order<T>(
-    calls: impl Iterator<Item = impl Future<Output = Result<T, StoreError>>>,
-) -> Result<Vec<T>, StoreError> {
+/// that order (locks are taken in the order the caller chose). Of several that fail, the first one tells why: the rest fail for its sake.
+async fn in_order<T, E>(
+    calls: impl Iterator<Item = impl Future<Output = Result<T, E>>>,
+) -> Result<Vec<T>, E> {
     let mut calls: Vec<Pin<Box<_>>> = calls.map(Box::pin).collect();
-    let mut answers: Vec<Option<T>> = calls.iter().map(|_| None).collect();
+    let mut answers: Vec<Option<Result<T, E>>> = calls.iter().map(|_| None).collect();
     poll_fn(|context| {
         let mut waiting = false;
         for (call, answer) in calls.iter_mut().zip(&mut answers) {
             if answer.is_none() {
                 match call.as_mut().poll(context) {
-                    Poll::Ready(result) => *answer = Some(result?),
+                    Poll::Ready(result) => *answer = Some(result),
                     Poll::Pending => waiting = true,
                 }
+            }
+            if !waiting && matches!(answer, Some(Err(_))) {
+                break;
             }
         }
         if waiting {
             Poll::Pending
         } else {
-            Poll::Ready(Ok::<(), StoreError>(()))
+            Poll::Ready(())
         }
     })
-    .await?;
-    Ok(answers.into_iter().flatten().collect())
+    .await;
+    answers.into_iter().flatten().collect()
 }
 
 fn read_row(row: &tokio_postgres::Row, columns: &Arc<[String]>) -> Result<Row, StoreError> {

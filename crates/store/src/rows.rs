@@ -11,10 +11,11 @@ pub(crate) struct Ask {
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
-/// A statement that a transaction ends with.
+/// A statement over a list of rows that a transaction ends with.
 pub(crate) struct Last {
-    pub(crate) ask: Ask,
-    /// Whether it must give a row for each of its rows of parameters, or else nothing of the transaction may stay.
+    pub(crate) sql: &'static RowsSql,
+    pub(crate) rows: Vec<Vec<Value>>,
+    /// Whether it must write a row for each of its rows of parameters, or else nothing of the transaction may stay.
     pub(crate) decides: bool,
 }
 
@@ -36,14 +37,6 @@ impl Ask {
         }
     }
 
-    /// The same for a statement that is to say only how many rows it wrote: giving them too would cost SQLite a table of its own for each.
-    pub(crate) fn one_by_one_unread(self) -> (&'static str, Vec<Vec<Value>>) {
-        match self.sql {
-            Sql::Each(sql) => (sql, self.rows),
-            Sql::Rows(rows) => (rows.one_unread(), self.rows),
-        }
-    }
-
     /// The statements that PostgreSQL runs, each with its parameters.
     ///
     /// # Errors
@@ -55,12 +48,28 @@ impl Ask {
                 .into_iter()
                 .map(|params| (sql, Given::Cells(params)))
                 .collect()),
-            Sql::Rows(_) if self.rows.is_empty() => Ok(Vec::new()),
-            Sql::Rows(rows) => {
-                let columns = rows.columns(self.rows)?;
-                Ok(vec![(rows.list(), Given::Columns(columns))])
-            }
+            Sql::Rows(rows) => Ok(rows.listed(RowsSql::list, self.rows)?.into_iter().collect()),
         }
+    }
+}
+
+impl Last {
+    /// The statement for SQLite, to be run for each row, which says only how many rows it wrote: giving them too would cost SQLite a table of its own for each.
+    pub(crate) fn one_by_one(self) -> (&'static str, Vec<Vec<Value>>) {
+        (self.sql.one_unread(), self.rows)
+    }
+
+    /// The statement for PostgreSQL with its parameters; one that decides fails if it wrote too few rows. None for no rows.
+    ///
+    /// # Errors
+    /// As [`RowsSql::columns`].
+    pub(crate) fn listed(self) -> Result<Option<(&'static str, Given)>, StoreError> {
+        let text = if self.decides {
+            RowsSql::deciding
+        } else {
+            RowsSql::list
+        };
+        self.sql.listed(text, self.rows)
     }
 }
 
@@ -89,6 +98,7 @@ pub(crate) struct RowsSql {
     single: OnceLock<String>,
     unread: OnceLock<String>,
     list: OnceLock<String>,
+    deciding: OnceLock<String>,
 }
 
 impl RowsSql {
@@ -99,6 +109,7 @@ impl RowsSql {
             single: OnceLock::new(),
             unread: OnceLock::new(),
             list: OnceLock::new(),
+            deciding: OnceLock::new(),
         }
     }
 
@@ -157,6 +168,29 @@ impl RowsSql {
                 .replace("{ROWS}", &format!("SELECT {columns} FROM {list}"))
                 + returning
         })
+    }
+
+    /// The text for a list, for PostgreSQL, that divides by zero if fewer rows are written than the list has: then the transaction cannot be committed, also
+    /// where COMMIT is sent before that is known. For statements that give the rows that they write.
+    pub(crate) fn deciding(&'static self) -> &'static str {
+        self.deciding.get_or_init(|| {
+            let (list, kind) = (self.list(), self.types[0]);
+            format!(
+                "WITH written AS ({list}) SELECT 1 / (CASE WHEN COUNT(1) = CARDINALITY(CAST($1 AS {kind}[])) THEN 1 ELSE 0 END) AS all_written FROM written"
+            )
+        })
+    }
+
+    /// One of the texts for a list, with its parameters; none for no rows.
+    fn listed(
+        &'static self,
+        text: impl FnOnce(&'static Self) -> &'static str,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Option<(&'static str, Given)>, StoreError> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((text(self), Given::Columns(self.columns(rows)?))))
     }
 
     /// The columns of `rows`.
@@ -218,5 +252,23 @@ mod tests {
         assert_eq!(columns[1], tens);
         assert!(ask(Vec::new()).listed().unwrap().is_empty());
         assert!(ask(vec![vec![Value::Int(1)]]).listed().is_err());
+    }
+
+    #[test]
+    fn a_list_that_decides_fails_when_it_wrote_too_few_rows() {
+        let last = |rows| Last {
+            sql: &STATEMENT,
+            rows,
+            decides: true,
+        };
+        assert!(last(Vec::new()).listed().unwrap().is_none());
+        let rows = vec![vec![Value::Int(1), Value::Int(10)]];
+        let (text, Given::Columns(columns)) = last(rows).listed().unwrap().unwrap() else {
+            panic!("a list is given by its columns");
+        };
+        assert_eq!(columns.len(), 2);
+        let list = STATEMENT.list();
+        assert!(text.starts_with(&format!("WITH written AS ({list}) SELECT 1 / ")));
+        assert!(text.contains("COUNT(1) = CARDINALITY(CAST($1 AS TEXT[]))"));
     }
 }

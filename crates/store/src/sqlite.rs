@@ -239,7 +239,7 @@ impl Lease {
                 Next::Stay(told) => return Ok(Ended::Open(told)),
                 Next::Finish(last, told) => (last, told),
             };
-            let writes = last.iter().any(|last| !last.ask.rows.is_empty());
+            let writes = last.iter().any(|last| !last.rows.is_empty());
             if !finish(connection, last)? {
                 return Ok(Ended::Lost);
             }

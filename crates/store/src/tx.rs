@@ -78,6 +78,24 @@ impl Durable {
 }
 
 impl Store {
+    /// The same database for one who has a thread and a runtime of their own, and does one thing after the other: what they wait for of PostgreSQL is on a connection that
+    /// is driven by the runtime that this is called in, and wakes no other thread. It ends with that runtime.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; but whether the database can be reached shows at the first statement.
+    pub fn with_own_connection(&self) -> Result<Self, StoreError> {
+        let database = match &self.shared.database {
+            Database::Sqlite(_) => return Ok(self.clone()),
+            Database::Postgres(postgres) => Database::Postgres(postgres.with_one_here()?),
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                database,
+                waiting: AtomicUsize::new(0),
+            }),
+        })
+    }
+
     /// Opens the database. The schema is left as it is: see [`Store::migrate`] and [`Store::check_schema`].
     ///
     /// # Errors
@@ -329,8 +347,8 @@ impl Tx {
         let decide = |rows: &[Vec<Row>]| {
             let next = decide(rows)?;
             if let Next::Finish(last, _) = &next {
-                for Last { ask, .. } in last {
-                    Self::check_batch(&ask.rows)?;
+                for last in last {
+                    Self::check_batch(&last.rows)?;
                 }
             }
             Ok(next)

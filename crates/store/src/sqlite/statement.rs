@@ -36,8 +36,9 @@ pub(super) fn together(
 
 /// Runs what a transaction ends with before its commit; `false` when a statement that decides gave too few rows.
 pub(super) fn finish(connection: &Connection, last: Vec<Last>) -> Result<bool, StoreError> {
-    for Last { ask, decides } in last {
-        let (sql, batch) = ask.one_by_one_unread();
+    for last in last {
+        let decides = last.decides;
+        let (sql, batch) = last.one_by_one();
         if batch.is_empty() {
             continue;
         }
@@ -65,25 +66,17 @@ pub(super) fn query(
         .collect()
 }
 
-/// Runs `sql` once for each set of parameters and says how many rows it gave in all, or changed if it gives none.
+/// Runs `sql`, which gives no rows, once for each set of parameters, and says how many rows it wrote in all.
 fn count(
     connection: &Connection,
     sql: &'static str,
     batch: &[Vec<Value>],
 ) -> Result<usize, StoreError> {
     let mut statement = prepare(connection, sql)?;
-    let gives = statement.column_count() > 0;
     let mut counted = 0;
     for params in batch {
         bind(&mut statement, params)?;
-        if gives {
-            let mut rows = statement.raw_query();
-            while rows.next().map_err(|e| failed(&e))?.is_some() {
-                counted += 1;
-            }
-        } else {
-            counted += statement.raw_execute().map_err(|e| failed(&e))?;
-        }
+        counted += statement.raw_execute().map_err(|e| failed(&e))?;
     }
     Ok(counted)
 }

@@ -28,6 +28,7 @@ on_both_databases! { store:
     a_disabled_user_is_seen_with_the_counter,
     a_batch_of_any_size_is_taken,
     a_batch_is_written_with_its_events_or_not_at_all,
+    a_statement_that_fails_at_the_end_leaves_nothing_behind_and_the_next_batch_is_written,
     what_was_judged_may_stay_open_and_be_committed_later,
     r90_a_judge_with_a_defect_costs_its_transaction_only,
     a_token_without_a_counter_is_left_out_alone,
@@ -298,6 +299,44 @@ async fn a_batch_is_written_with_its_events_or_not_at_all(store: Store) {
     assert!(settle(&swaps(2, &current), 4, &[]).await);
     assert_eq!(written(&store).await, (2, 1));
     assert!(settle(&[], 5, &[]).await);
+}
+
+async fn a_statement_that_fails_at_the_end_leaves_nothing_behind_and_the_next_batch_is_written(
+    store: Store,
+) {
+    let tokens = store_tokens(&store).await;
+    let settle = async |of: &[HotCounter], event_id: &str| {
+        let counters = tokens.iter().zip(of);
+        let settlement = Settlement {
+            swaps: counters
+                .map(|(known, hot)| (known.number, hot.counter.version, next(&hot.counter, 1)))
+                .collect(),
+            events: vec![event(event_id, NOW, Actor::System)],
+            answers: Vec::new(),
+        };
+        let tx = store.begin().await.unwrap();
+        tx.judge(&Wanted::default(), NOW, move |_| {
+            Judgement::Settle(settlement, ())
+        })
+        .await
+    };
+    let before = read(&store, &tokens).await;
+    assert!(matches!(
+        settle(&before, "1").await,
+        Ok(Judged::Settled(..))
+    ));
+    let current = read(&store, &tokens).await;
+    for _ in 0..3 {
+        // The counters could be written, but the event's id is taken.
+        let failed = settle(&current, "1").await.err().unwrap();
+        assert!(failed.is_duplicate(), "{failed}");
+        assert_eq!(read(&store, &tokens).await, current);
+    }
+    assert!(matches!(
+        settle(&current, "2").await,
+        Ok(Judged::Settled(..))
+    ));
+    assert_ne!(read(&store, &tokens).await, current);
 }
 
 async fn what_was_judged_may_stay_open_and_be_committed_later(store: Store) {

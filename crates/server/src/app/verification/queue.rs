@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use futures_util::FutureExt as _;
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use warifu_core::audit::Origin;
 use warifu_core::id::{ContractId, ServiceId};
@@ -21,6 +21,7 @@ use crate::app::api_clients::ApiCaller;
 use crate::app::idempotency::Idempotency;
 use crate::app::session::Session;
 use crate::lane::Lane;
+use crate::metrics::Metrics;
 
 /// Codes that may wait; the next one is told that the service is busy.
 pub const WAITING_MAX: usize = 4_096;
@@ -151,25 +152,33 @@ impl Job {
 /// The entrance.
 pub(in crate::app) struct Queue {
     sender: mpsc::Sender<Job>,
-    verifier: Arc<Verifier>,
+    metrics: Arc<Metrics>,
 }
 
 impl Queue {
-    /// Opens the queue; the work ends when the queue is dropped. It has a thread of its own: among the tasks of the runtime it would wait for its turn behind
-    /// the requests that wait for it. Connections and timers are those of the runtime that this is called in.
+    /// Opens the queue; the work ends when the queue is dropped. It has a thread and a runtime of its own: among the tasks of another runtime it would wait for its turn behind
+    /// the requests that wait for it.
     ///
     /// # Errors
-    /// [`Failure::Fault`] when there is no thread to be had.
+    /// [`Failure::Fault`] when there is no thread to be had; what [`Store::with_own_connection`](warifu_store::Store::with_own_connection) fails with.
     pub(in crate::app) fn open(verifier: Verifier) -> Result<Self, Failure> {
-        let verifier = Arc::new(verifier);
+        let no_thread = |_| Failure::fault("there is no thread for verification");
+        let metrics = Arc::clone(&verifier.metrics);
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let work = work(Arc::clone(&verifier), receiver);
-        let runtime = Handle::current();
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(no_thread)?;
+        let store = {
+            let _entered = runtime.enter();
+            verifier.store.with_own_connection()?
+        };
+        let verifier = Arc::new(Verifier { store, ..verifier });
         thread::Builder::new()
             .name(VERIFIER.to_owned())
-            .spawn(move || runtime.block_on(work))
-            .map_err(|_| Failure::fault("there is no thread for verification"))?;
-        Ok(Self { sender, verifier })
+            .spawn(move || runtime.block_on(work(verifier, receiver)))
+            .map_err(no_thread)?;
+        Ok(Self { sender, metrics })
     }
 
     /// Waits for the answer, which comes after the commit.
@@ -190,7 +199,7 @@ impl Queue {
             mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
         })?;
         let waiting = WAITING_MAX - self.sender.capacity();
-        self.verifier.metrics.queue_depth(waiting);
+        self.metrics.queue_depth(waiting);
         answer
             .await
             .unwrap_or(Err(Failure::fault("a verification ended with a defect")))
