@@ -275,9 +275,10 @@ fn fsync_ms(folder: &Path) -> Result<f64, BenchError> {
     Ok(times[WRITES / 2].as_secs_f64() * 1_000.0)
 }
 
-/// The clock of a node of the bench, at the middle of a time step.
+/// The clock of a node of the bench, which runs from the middle of a time step, but not out of it.
 fn clock_at(step: i64) -> Clock {
-    Clock::manual(bank::middle_of(step))
+    let middle = bank::middle_of(step);
+    Clock::running(middle, bank::middle_of(step + 1).since_ms(middle) / 2 - 1)
 }
 
 /// The database at an address: that of PostgreSQL, or the path of a file.

@@ -24,6 +24,25 @@ pub struct Clock(Source);
 enum Source {
     System(Arc<Steadiness>),
     Manual(Arc<AtomicI64>),
+    Running(Arc<Mutex<Running>>),
+}
+
+/// A clock that was moved, and runs from there.
+#[derive(Debug)]
+struct Running {
+    /// Where it was moved to.
+    start: UnixMillis,
+    /// When that was, by [`counted_ms`].
+    since_ms: i64,
+    /// How far it runs before it waits to be moved again.
+    most_ms: i64,
+}
+
+impl Running {
+    fn now(&self) -> UnixMillis {
+        let passed_ms = counted_ms() - self.since_ms;
+        self.start.plus_ms(passed_ms.clamp(0, self.most_ms))
+    }
 }
 
 /// The wall clock was put forward or back while the process ran, or stands before times that are recorded already: no code
@@ -111,19 +130,34 @@ impl Clock {
         ))))
     }
 
-    /// A clock that stands still until it is moved: for tests of what happens at a certain minute, and for benchmarks.
+    /// A clock that stands still until it is moved: for tests of what happens at a certain minute.
     #[must_use]
     pub fn manual(start: UnixMillis) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
     }
 
+    /// A clock that runs as the machine's do, but at most `most_ms` milliseconds from where it was moved to last: for benchmarks, which judge the codes of many
+    /// minutes in one. What is made one after the other has to bear times one after the other, as ids do.
+    #[must_use]
+    pub fn running(start: UnixMillis, most_ms: i64) -> Self {
+        Self(Source::Running(Arc::new(Mutex::new(Running {
+            start,
+            since_ms: counted_ms(),
+            most_ms,
+        }))))
+    }
+
     /// The time now. A system clock before 1970 reads as 1970.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
-        UnixMillis(match &self.0 {
-            Source::System(_) => wall_ms(),
-            Source::Manual(ms) => ms.load(Ordering::SeqCst),
-        })
+        match &self.0 {
+            Source::System(_) => UnixMillis(wall_ms()),
+            Source::Manual(ms) => UnixMillis(ms.load(Ordering::SeqCst)),
+            Source::Running(running) => running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .now(),
+        }
     }
 
     /// The time now, if the clock can be trusted to judge codes by (R19). It cannot after it was put forward or back by more
@@ -138,7 +172,7 @@ impl Clock {
                 steadiness.check(wall_ms, counted_ms())?;
                 Ok(UnixMillis(wall_ms))
             }
-            Source::Manual(_) => Ok(self.now()),
+            Source::Manual(_) | Source::Running(_) => Ok(self.now()),
         }
     }
 
@@ -150,10 +184,18 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock; a system clock cannot be moved, and stays as it is.
+    /// Moves a manual or running clock; a system clock cannot be moved, and stays as it is.
     pub fn advance(&self, ms: i64) {
-        if let Source::Manual(at) = &self.0 {
-            at.fetch_add(ms, Ordering::SeqCst);
+        match &self.0 {
+            Source::System(_) => {}
+            Source::Manual(at) => {
+                at.fetch_add(ms, Ordering::SeqCst);
+            }
+            Source::Running(running) => {
+                let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                running.start = running.now().plus_ms(ms);
+                running.since_ms = counted_ms();
+            }
         }
     }
 }
@@ -285,6 +327,19 @@ mod tests {
             .store(START + HOUR_MS, Ordering::Relaxed);
         assert!(steadiness.check(START, 0).is_err());
         assert_eq!(steadiness.check(START + HOUR_MS, HOUR_MS), Ok(()));
+    }
+
+    #[test]
+    fn a_running_clock_runs_and_waits_to_be_moved() {
+        let start = UnixMillis(1_790_000_040_000);
+        let clock = Clock::running(start, 20);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert!((5..=20).contains(&clock.now().since_ms(start)));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(clock.now().since_ms(start), 20);
+        clock.advance(HOUR_MS - 20);
+        assert!((0..=20).contains(&(clock.now().since_ms(start) - HOUR_MS)));
+        assert_eq!(clock.steady().map(|now| now > start), Ok(true));
     }
 
     #[test]
