@@ -23,9 +23,11 @@ export async function expectTitle(page, title) {
  * @param {Page} page @param {Labels} labels @param {string} url @param {User} user
  */
 export async function signIn(page, labels, url, user) {
-  // A page that waits for an app loads itself anew when the app is done, and that may be now.
-  await expect(() => page.goto('about:blank')).toPass();
-  await page.goto(new URL('/sign-in', url).href);
+  // A page that waits for an app loads itself anew when the app is done, and that may be now: it interrupts either of these.
+  await expect(async () => {
+    await page.goto('about:blank');
+    await page.goto(new URL('/sign-in', url).href);
+  }).toPass();
   await expectTitle(page, labels.signIn.title);
   await page.getByLabel(labels.signIn.loginId, { exact: true }).fill(user.login_id);
   await page.getByLabel(labels.signIn.password, { exact: true }).fill(user.password);
