@@ -153,10 +153,9 @@ impl Clock {
         match &self.0 {
             Source::System(_) => UnixMillis(wall_ms()),
             Source::Manual(ms) => UnixMillis(ms.load(Ordering::SeqCst)),
-            Source::Running(running) => running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .now(),
+            Source::Running(running) => {
+                running.lock().unwrap_or_else(PoisonError::into_inner).now()
+            }
         }
     }
 

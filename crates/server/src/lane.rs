@@ -13,6 +13,7 @@ use std::thread;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 
 /// Lanes that a server has at most. Each keeps three files open.
 const LANES_MAX: usize = 16;
@@ -25,6 +26,8 @@ type Errand = Box<dyn FnOnce() + Send>;
 
 thread_local! {
     static HERE: RefCell<Option<Lane>> = const { RefCell::new(None) };
+    /// What waits until all that is ready on this lane has been done.
+    static LATER: RefCell<Vec<Errand>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A way to have something small done on a lane. Clones lead to the same one.
@@ -36,6 +39,24 @@ impl Lane {
     #[must_use]
     pub fn here() -> Option<Self> {
         HERE.with_borrow(Clone::clone)
+    }
+
+    /// Has `errand` done once everything that is ready on this lane has had its turn, and what has come from the network by then too: what many requests of one moment ask
+    /// for is asked for in one go. Where there is no lane, it is done at once.
+    pub fn later(errand: impl FnOnce() + Send + 'static) {
+        if HERE.with_borrow(Option::is_none) {
+            return errand();
+        }
+        let first = LATER.with_borrow_mut(|later| {
+            later.push(Box::new(errand));
+            later.len() == 1
+        });
+        if first {
+            tokio::spawn(async {
+                yield_now().await;
+                do_all(LATER.take());
+            });
+        }
     }
 
     /// Has `errand` done on the lane. Many at once wake it once, where each task that is woken from another thread would wake it anew. Never done if
@@ -98,6 +119,13 @@ impl Lanes {
     }
 }
 
+fn do_all(errands: impl IntoIterator<Item = Errand>) {
+    for errand in errands {
+        // A defect costs its errand, and not the lane (R90).
+        let _ = catch_unwind(AssertUnwindSafe(errand));
+    }
+}
+
 fn open_lane() -> io::Result<Held> {
     let runtime = Builder::new_current_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -114,10 +142,7 @@ fn open_lane() -> io::Result<Held> {
                 let work = async {
                     let mut taken = Vec::with_capacity(ERRANDS_AT_ONCE);
                     while waiting.recv_many(&mut taken, ERRANDS_AT_ONCE).await > 0 {
-                        for errand in taken.drain(..) {
-                            // A defect costs its errand, and not the lane (R90).
-                            let _ = catch_unwind(AssertUnwindSafe(errand));
-                        }
+                        do_all(taken.drain(..));
                     }
                 };
                 tokio::select! {

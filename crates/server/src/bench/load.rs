@@ -6,11 +6,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use super::bank::{Bank, SERVICE, login_id};
@@ -42,6 +44,7 @@ pub(super) fn now() -> Instant {
 
 /// All clients.
 pub(super) struct Load {
+    threads: Threads,
     product: Vec<Client>,
     empty: Vec<Connection>,
     shared: Arc<Shared>,
@@ -57,7 +60,47 @@ struct Shared {
     over: AtomicBool,
 }
 
+/// The threads that clients live on, one for each processor, each with a look-out for the network of its own. Where threads share one, one of them reads and writes
+/// for all while the others sleep, and what is measured then is how often they do.
+struct Threads(Vec<(Handle, oneshot::Sender<()>)>);
+
+impl Threads {
+    fn open() -> Result<Self, BenchError> {
+        let no_thread = || system("there is no thread for clients");
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let open = |_| {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(no_thread())?;
+            let handle = runtime.handle().clone();
+            let (open, closed) = oneshot::channel();
+            thread::Builder::new()
+                .name("clients".to_owned())
+                .spawn(move || drop(runtime.block_on(closed)))
+                .map_err(no_thread())?;
+            Ok((handle, open))
+        };
+        (0..processors)
+            .map(open)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Where the client of this number lives.
+    fn of(&self, number: usize) -> &Handle {
+        &self.0[number % self.0.len()].0
+    }
+
+    async fn connect(&self, number: usize, address: &str) -> Result<Connection, BenchError> {
+        let address = address.to_owned();
+        self.of(number)
+            .spawn(async move { Connection::open(&address).await })
+            .await
+            .map_err(|_| BenchError::Node("a client ended".to_owned()))?
+    }
+}
+
 struct Client {
+    number: usize,
     connection: Connection,
     share: Range<u32>,
     next: u32,
@@ -116,23 +159,26 @@ impl Load {
         step: i64,
         clients: usize,
     ) -> Result<Self, BenchError> {
+        let threads = Threads::open()?;
         let (mut product, mut empty) = (Vec::new(), Vec::new());
         let each = u32::try_from(clients).unwrap_or(u32::MAX);
-        for number in 0..each {
+        for (number, at) in (0..each).zip(0..) {
             let bound = |number: u32| {
                 u32::try_from(u64::from(bank.tokens) * u64::from(number) / u64::from(each))
                     .unwrap_or(bank.tokens)
             };
             let share = bound(number)..bound(number + 1);
             product.push(Client {
-                connection: Connection::open(&node.product).await?,
+                number: at,
+                connection: threads.connect(at, &node.product).await?,
                 next: share.start,
                 share,
                 step: Arc::new(AtomicI64::new(step)),
             });
-            empty.push(Connection::open(&node.empty).await?);
+            empty.push(threads.connect(at, &node.empty).await?);
         }
         Ok(Self {
+            threads,
             product,
             empty,
             shared: Arc::new(Shared {
@@ -168,8 +214,8 @@ impl Load {
     pub(super) async fn empty(&mut self, duration: Duration) -> Result<Rate, BenchError> {
         let began = now();
         let mut running = JoinSet::new();
-        for mut connection in std::mem::take(&mut self.empty) {
-            running.spawn(async move {
+        for (number, mut connection) in std::mem::take(&mut self.empty).into_iter().enumerate() {
+            let client = async move {
                 let request = empty_request();
                 let mut latencies = Vec::new();
                 while began.elapsed() < duration {
@@ -177,11 +223,17 @@ impl Load {
                     connection.accepted(&request, EMPTY_RIGHT).await?;
                     latencies.push(asked.elapsed());
                 }
-                Ok::<_, BenchError>((connection, Turn { latencies }))
-            });
+                Ok::<_, BenchError>(((number, connection), Turn { latencies }))
+            };
+            running.spawn_on(client, self.threads.of(number));
         }
-        let (connections, rate) = gather(running, began).await?;
-        self.empty = connections;
+        let (mut connections, rate) = gather(running, began).await?;
+        // Each goes on where it lives.
+        connections.sort_unstable_by_key(|(number, _)| *number);
+        self.empty = connections
+            .into_iter()
+            .map(|(_, connection)| connection)
+            .collect();
         Ok(rate)
     }
 
@@ -200,7 +252,8 @@ impl Load {
         let mut running = JoinSet::new();
         for client in std::mem::take(&mut self.product) {
             let (shared, bank) = (Arc::clone(&self.shared), Arc::clone(&self.bank));
-            running.spawn(client.turn(shared, bank, began, duration));
+            let home = self.threads.of(client.number).clone();
+            running.spawn_on(client.turn(shared, bank, began, duration), &home);
         }
         self.shared.over.store(false, Ordering::Relaxed);
         let gathering = gather(running, began);

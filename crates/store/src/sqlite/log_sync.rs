@@ -15,8 +15,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -28,26 +27,47 @@ use super::statement::failed;
 use crate::limits::{SQLITE_BUSY_TIMEOUT, SQLITE_COMMITS_AHEAD, TURN_TIMEOUT};
 use crate::{Outage, StoreError};
 
-/// The thread that syncs, and how far it is.
+/// Threads that sync. While one waits for the disk, the other takes what was committed meanwhile: one after the other a commit would wait for the rest of the sync
+/// before its own.
+const THREADS: usize = 2;
+
+/// The threads that sync, and how far they are.
 pub(super) struct LogSync {
     /// Whether the commits of the writer's connection run ahead of the disk now. Only whoever holds that connection asks.
     ahead: AtomicBool,
     /// Commits that were begun without waiting for the disk.
     begun: AtomicU64,
-    disk: Arc<Disk>,
-    thread: Sender<Command>,
+    shared: Arc<Shared>,
 }
 
-/// What is known of the disk.
+/// What the threads share.
 #[derive(Default)]
-struct Disk {
-    /// How many of those commits it has for sure, in the order in which they began.
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    /// How many of those commits the disk has for sure, in the order in which they began.
     arrived: AtomicU64,
     /// What a sync failed by.
     failed: OnceLock<String>,
 }
 
-impl Disk {
+#[derive(Default)]
+struct State {
+    /// The last of those commits that has ended, and is to be synced with all before it.
+    ended: u64,
+    /// The last one that a sync has begun for.
+    taken: u64,
+    /// Who is to be told.
+    waiting: Vec<(Ticket, Told)>,
+    /// No more commits come.
+    closed: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         match self.failed.get() {
             Some(error) => Err(StoreError::gone(format!(
@@ -56,13 +76,14 @@ impl Disk {
             None => Ok(()),
         }
     }
-}
 
-enum Command {
-    /// This commit has ended, and is to be synced.
-    Sync(Ticket),
-    /// Somebody waits for it.
-    Tell(Ticket, Told),
+    /// What is known of a commit; `None` while it is on its way.
+    fn known(&self, ticket: Ticket) -> Option<Result<(), StoreError>> {
+        if self.arrived.load(Ordering::SeqCst) >= ticket.0 {
+            return Some(Ok(()));
+        }
+        self.check().err().map(Err)
+    }
 }
 
 type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -77,21 +98,23 @@ impl LogSync {
     /// # Errors
     /// [`StoreError::Config`] when the log is not there; [`StoreError::Unavailable`] when there is no thread to be had.
     pub(super) fn open(log: &Path) -> Result<Self, StoreError> {
-        let file = File::open(log)
-            .map_err(|error| StoreError::Config(format!("{}: {error}", log.display())))?;
-        let (thread, commands) = channel();
-        let disk = Arc::new(Disk::default());
-        let reached = Arc::clone(&disk);
-        thread::Builder::new()
-            .name("sqlite-log".to_owned())
-            .spawn(move || serve(&file, &commands, &reached))
-            .map_err(|error| StoreError::gone(format!("no thread: {}", error.kind())))?;
-        Ok(Self {
+        let shared = Arc::new(Shared::default());
+        let sync = Self {
             ahead: AtomicBool::new(false),
             begun: AtomicU64::new(0),
-            disk,
-            thread,
-        })
+            shared: Arc::clone(&shared),
+        };
+        for _ in 0..THREADS {
+            // Each opens the file for itself: the system tells each of them once of what it could not write.
+            let file = File::open(log)
+                .map_err(|error| StoreError::Config(format!("{}: {error}", log.display())))?;
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name("sqlite-log".to_owned())
+                .spawn(move || serve(&file, &shared))
+                .map_err(|error| StoreError::gone(format!("no thread: {}", error.kind())))?;
+        }
+        Ok(sync)
     }
 
     /// Before each transaction.
@@ -99,7 +122,7 @@ impl LogSync {
     /// # Errors
     /// [`StoreError::Unavailable`] since a sync failed: what stands behind the gap in the log is as uncertain as the gap, however it is written.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.disk.check()
+        self.shared.check()
     }
 
     /// Before a transaction whose commit does not wait for the disk: waits until there is room for one more.
@@ -157,10 +180,12 @@ impl LogSync {
         ticket: Ticket,
         told: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) {
-        if self.disk.arrived.load(Ordering::SeqCst) >= ticket.0 {
-            told(Ok(()));
+        let mut state = self.shared.state();
+        if let Some(known) = self.shared.known(ticket) {
+            drop(state);
+            told(known);
         } else {
-            self.send(Command::Tell(ticket, Box::new(told)));
+            state.waiting.push((ticket, Box::new(told)));
         }
     }
 
@@ -177,10 +202,12 @@ impl LogSync {
             .map_err(|_| StoreError::Unavailable(Outage::Timeout))?
             .map_err(|_| StoreError::gone("its log is not synced any more"))?
     }
+}
 
-    fn send(&self, command: Command) {
-        // The thread ends with the last sender, not before.
-        let _ = self.thread.send(command);
+impl Drop for LogSync {
+    fn drop(&mut self) {
+        self.shared.state().closed = true;
+        self.shared.work.notify_all();
     }
 }
 
@@ -192,7 +219,10 @@ struct Ended<'a> {
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.log.send(Command::Sync(self.ticket));
+        let mut state = self.log.shared.state();
+        state.ended = state.ended.max(self.ticket.0);
+        drop(state);
+        self.log.shared.work.notify_one();
     }
 }
 
@@ -207,34 +237,42 @@ pub(super) fn carry_over(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(SQLITE_BUSY_TIMEOUT)
 }
 
-/// Ends when the last sender is gone.
-fn serve(log: &File, commands: &Receiver<Command>, disk: &Disk) {
-    let mut waiting: Vec<(Ticket, Told)> = Vec::new();
-    let mut arrived = 0;
-    while let Ok(first) = commands.recv() {
+/// Syncs until the database is closed, and everything that was committed is on the disk.
+fn serve(log: &File, shared: &Shared) {
+    let mut state = shared.state();
+    loop {
+        if state.ended == state.taken {
+            if state.closed {
+                return;
+            }
+            state = shared
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
         // One sync is enough for all that ended before it begins.
-        let mut ended = arrived;
-        for command in std::iter::once(first).chain(commands.try_iter()) {
-            match command {
-                Command::Sync(ticket) => ended = ended.max(ticket.0),
-                Command::Tell(ticket, told) => waiting.push((ticket, told)),
-            }
-        }
-        if ended > arrived && disk.check().is_ok() {
+        state.taken = state.ended;
+        let taken = state.taken;
+        drop(state);
+        if shared.check().is_ok() {
             match log.sync_data() {
-                Ok(()) => {
-                    arrived = ended;
-                    disk.arrived.store(arrived, Ordering::SeqCst);
-                }
-                Err(error) => drop(disk.failed.set(error.to_string())),
+                Ok(()) => drop(shared.arrived.fetch_max(taken, Ordering::SeqCst)),
+                Err(error) => drop(shared.failed.set(error.to_string())),
             }
         }
-        let failed = disk.check();
-        let known = |(ticket, _): &mut (Ticket, Told)| failed.is_err() || ticket.0 <= arrived;
-        for (_, told) in waiting.extract_if(.., known) {
-            let answer = failed.clone();
-            // A defect costs whoever waited, and nobody else (R90).
-            drop(catch_unwind(AssertUnwindSafe(|| told(answer))));
+        state = shared.state();
+        let known: Vec<_> = state
+            .waiting
+            .extract_if(.., |(ticket, _)| shared.known(*ticket).is_some())
+            .collect();
+        drop(state);
+        for (ticket, told) in known {
+            if let Some(known) = shared.known(ticket) {
+                // A defect costs whoever waited, and nobody else (R90).
+                drop(catch_unwind(AssertUnwindSafe(|| told(known))));
+            }
         }
+        state = shared.state();
     }
 }
