@@ -157,3 +157,92 @@ fn open_lane() -> io::Result<Held> {
         open,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn what_requests_of_one_moment_put_off_is_done_together_after_them() {
+        let lane = open_lane().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (done, all_done) = channel();
+        let see = {
+            let seen = Arc::clone(&seen);
+            move |what: String| seen.lock().unwrap().push(what)
+        };
+        lane.runtime.spawn(async move {
+            for number in 0..3 {
+                let (see, done) = (see.clone(), done.clone());
+                tokio::spawn(async move {
+                    see(format!("asks {number}"));
+                    Lane::later(move || {
+                        see(format!("done {number}"));
+                        done.send(()).unwrap();
+                    });
+                });
+            }
+        });
+        for _ in 0..3 {
+            all_done.recv_timeout(Duration::from_secs(10)).unwrap();
+        }
+        let expected = ["asks 0", "asks 1", "asks 2", "done 0", "done 1", "done 2"];
+        assert_eq!(*seen.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn where_there_is_no_lane_nothing_is_put_off() {
+        let done = Arc::new(Mutex::new(false));
+        let seen = Arc::clone(&done);
+        Lane::later(move || *seen.lock().unwrap() = true);
+        assert!(*done.lock().unwrap());
+    }
+
+    #[test]
+    fn r90_a_defect_in_what_was_put_off_costs_the_others_nothing() {
+        let lane = open_lane().unwrap();
+        let (done, all_done) = channel();
+        lane.runtime.spawn(async move {
+            Lane::later(|| panic!("a defect"));
+            Lane::later(move || done.send(()).unwrap());
+        });
+        all_done.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn r90_a_lane_that_ended_takes_no_connections() {
+        let alive = open_lane().unwrap();
+        let ended = Held {
+            runtime: alive.runtime.clone(),
+            visitors: Arc::default(),
+            // Its other end went with the lane.
+            open: oneshot::channel().0,
+        };
+        let lanes = Lanes(vec![ended, alive]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for _ in 0..3 {
+            let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let (came, comes) = oneshot::channel();
+            let visit = |_stream| async move { came.send(()).unwrap() };
+            lanes.admit(accepted.unwrap().0, visit).unwrap();
+            comes.await.unwrap();
+        }
+        assert_eq!(Arc::strong_count(&lanes.0[0].visitors), 1);
+    }
+
+    #[tokio::test]
+    async fn without_a_lane_a_connection_is_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let refused = Lanes(Vec::new()).admit(accepted.unwrap().0, |_stream| async {});
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -22,7 +22,7 @@ pub struct PostgresConfig {
     /// Connections are encrypted and the server's certificate is checked, whatever `sslmode` asks for, unless it is
     /// `disable` or every host is a unix socket: a connection that falls back to plain text is no choice here.
     pub url: String,
-    /// The most connections this process opens.
+    /// The most connections that this process opens for its pool; verification has one more ([`Store::with_own_connection`](crate::Store::with_own_connection)).
     pub pool_max: usize,
     /// PEM file with the authorities to trust for the server's certificate; the machine's own when absent.
     pub tls_roots: Option<PathBuf>,
