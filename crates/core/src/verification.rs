@@ -145,10 +145,11 @@ pub fn decide(
     now: UnixMillis,
 ) -> (Verdict, Counter) {
     let here = parameters.time_step(now.seconds());
+    let codes = totp::Codes::new(seed, parameters);
     let mut fresh = None;
     let mut used = false;
     for step in candidates(counter, policy, here) {
-        let right = totp::code(seed, step, parameters).equals(code);
+        let right = codes.at(step).equals(code);
         if right && step > counter.last_step {
             fresh = Some(step);
         }
@@ -181,18 +182,19 @@ pub fn resynchronise(
 ) -> (Verdict, Counter) {
     let here = parameters.time_step(now.seconds());
     let reach = i64::from(RESYNCHRONISATION_STEPS);
+    let shown = totp::Codes::new(seed, parameters);
     let mut found = None;
     let mut used = false;
     let mut before = false;
     for step in here - reach..=here + reach {
-        let second = totp::code(seed, step, parameters).equals(&codes[1]);
+        let second = shown.at(step).equals(&codes[1]);
         let both = before & second;
         // The first of the two must be unused as well.
         if both && step - 1 > counter.last_step {
             found = Some(step);
         }
         used |= both && step <= counter.last_step;
-        before = totp::code(seed, step, parameters).equals(&codes[0]);
+        before = shown.at(step).equals(&codes[0]);
     }
     if let Some(unjudged) = unjudged(counter) {
         return (unjudged, *counter);

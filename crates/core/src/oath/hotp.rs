@@ -1,21 +1,64 @@
 //! HOTP, RFC 4226: a code from a seed and a counter.
 
-use hmac::Hmac;
+use hmac::{Hmac, KeyInit, Mac};
 use zeroize::Zeroizing;
 
 use super::{Algorithm, Code, Seed, digits_allowed};
+
+/// The codes of one seed, for whoever looks at several: the key is set up once. Gone from memory when dropped, as the seed is.
+pub struct Codes {
+    keyed: Keyed,
+    digits: u8,
+}
+
+enum Keyed {
+    Sha1(Hmac<sha1::Sha1>),
+    Sha256(Hmac<sha2::Sha256>),
+    Sha512(Hmac<sha2::Sha512>),
+}
+
+impl Codes {
+    /// Codes of `digits` digits, as [`code`] gives them.
+    #[must_use]
+    pub fn new(seed: &Seed, algorithm: Algorithm, digits: u8) -> Self {
+        let keyed = match algorithm {
+            Algorithm::Sha1 => Keyed::Sha1(keyed(seed)),
+            Algorithm::Sha256 => Keyed::Sha256(keyed(seed)),
+            Algorithm::Sha512 => Keyed::Sha512(keyed(seed)),
+        };
+        Self { keyed, digits }
+    }
+
+    /// The code of `counter`.
+    #[must_use]
+    pub fn at(&self, counter: u64) -> Code {
+        match &self.keyed {
+            Keyed::Sha1(keyed) => self.of(keyed, counter),
+            Keyed::Sha256(keyed) => self.of(keyed, counter),
+            Keyed::Sha512(keyed) => self.of(keyed, counter),
+        }
+    }
+
+    fn of(&self, keyed: &(impl Mac + Clone), counter: u64) -> Code {
+        let mac = keyed.clone().chain_update(counter.to_be_bytes());
+        let mac = Zeroizing::new(mac.finalize().into_bytes().to_vec());
+        shown(&mac, self.digits)
+    }
+}
+
+fn keyed<M: KeyInit>(seed: &Seed) -> M {
+    M::new_from_slice(seed.expose()).unwrap_or_else(|_| {
+        // RFC 2104: HMAC takes a key of any length; the error exists for other MACs behind the same trait.
+        unreachable!("an HMAC key may have any length")
+    })
+}
 
 /// The code of `counter`: HMAC, dynamic truncation, the last `digits` decimal digits (RFC 4226 §5.3; with the hashes of
 /// RFC 6238 §1.2). `digits` above 9 would exceed the 31-bit number and is taken as 9; a [`crate::service::Policy`]
 /// allows 6 to 8 only.
 #[must_use]
 pub fn code(seed: &Seed, counter: u64, algorithm: Algorithm, digits: u8) -> Code {
-    let mac = match algorithm {
-        Algorithm::Sha1 => mac::<Hmac<sha1::Sha1>>(seed, counter),
-        Algorithm::Sha256 => mac::<Hmac<sha2::Sha256>>(seed, counter),
-        Algorithm::Sha512 => mac::<Hmac<sha2::Sha512>>(seed, counter),
-    };
-    shown(&mac, digits)
+    Codes::new(seed, algorithm, digits).at(counter)
 }
 
 /// The code of an HMAC that was computed elsewhere, by a key that does not leave the place where it is kept (a browser's
@@ -33,15 +76,6 @@ fn shown(mac: &[u8], digits: u8) -> Code {
         "{:0width$}",
         truncated(mac) % 10_u32.pow(u32::from(digits))
     ))
-}
-
-fn mac<M: hmac::Mac + hmac::KeyInit>(seed: &Seed, counter: u64) -> Zeroizing<Vec<u8>> {
-    let mut mac = <M as hmac::KeyInit>::new_from_slice(seed.expose()).unwrap_or_else(|_| {
-        // RFC 2104: HMAC takes a key of any length; the error exists for other MACs behind the same trait.
-        unreachable!("an HMAC key may have any length")
-    });
-    mac.update(&counter.to_be_bytes());
-    Zeroizing::new(mac.finalize().into_bytes().to_vec())
 }
 
 /// Dynamic truncation, RFC 4226 §5.3 step 2: 31 bits at the offset that the last half-byte names.

@@ -2,11 +2,31 @@
 
 use super::{Code, Parameters, Seed, hotp};
 
-/// The code of one time step. A step before 1970 is taken as step 0: no clock that is right shows one.
+/// The codes of one seed, for whoever looks at several time steps.
+pub struct Codes(hotp::Codes);
+
+impl Codes {
+    /// The codes of these parameters.
+    #[must_use]
+    pub fn new(seed: &Seed, parameters: &Parameters) -> Self {
+        Self(hotp::Codes::new(
+            seed,
+            parameters.algorithm,
+            parameters.digits,
+        ))
+    }
+
+    /// The code of one time step. A step before 1970 is taken as step 0: no clock that is right shows one.
+    #[must_use]
+    pub fn at(&self, time_step: i64) -> Code {
+        self.0.at(u64::try_from(time_step).unwrap_or(0))
+    }
+}
+
+/// The code of one time step, as [`Codes::at`] gives it.
 #[must_use]
 pub fn code(seed: &Seed, time_step: i64, parameters: &Parameters) -> Code {
-    let counter = u64::try_from(time_step).unwrap_or(0);
-    hotp::code(seed, counter, parameters.algorithm, parameters.digits)
+    Codes::new(seed, parameters).at(time_step)
 }
 
 #[cfg(test)]

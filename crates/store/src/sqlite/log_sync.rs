@@ -1,7 +1,7 @@
 //! When what was committed is on the disk, where a commit does not wait for it.
 //!
-//! A batch of verifications is committed without waiting for the disk (`synchronous=NORMAL`: the log is written, not synced), and a thread of its own
-//! syncs the log, so that the next batch is judged meanwhile. All that SQLite writes after a commit stands behind it in the same log: a sync that began
+//! A batch of verifications is committed without waiting for the disk (`synchronous=NORMAL`: the log is written, not synced), and threads of their own
+//! sync the log, so that the next batch is judged meanwhile. All that SQLite writes after a commit stands behind it in the same log: a sync that began
 //! after a commit makes it durable with all before it. Nobody is told of such a commit, nor of what a transaction saw of it, before that sync has ended.
 //! So to whoever asks it is as durable as every other commit (`synchronous=FULL`); only that several are on their way at once.
 //!
@@ -274,5 +274,109 @@ fn serve(log: &File, shared: &Shared) {
             }
         }
         state = shared.state();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{channel, sync_channel};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn on_a_disk() -> (LogSync, tempfile::NamedTempFile) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        (LogSync::open(file.path()).unwrap(), file)
+    }
+
+    #[test]
+    fn every_commit_is_told_of_once_and_not_before_it_is_there() {
+        let (log, _file) = on_a_disk();
+        let (tell, told) = channel();
+        for _ in 0..500 {
+            let ticket = log.run_ahead(|| Ok(())).unwrap();
+            let (tell, shared) = (tell.clone(), Arc::clone(&log.shared));
+            log.then(ticket, move |arrived| {
+                let there = shared.arrived.load(Ordering::SeqCst) >= ticket.0;
+                tell.send((ticket.0, arrived.is_ok() && there)).unwrap();
+            });
+        }
+        let mut numbers: Vec<_> = (0..500)
+            .map(|_| told.recv_timeout(SOON).unwrap())
+            .map(|(number, right)| if right { number } else { 0 })
+            .collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=500).collect::<Vec<_>>());
+        assert!(told.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_commit_that_failed_holds_up_none_behind_it() {
+        let (log, _file) = on_a_disk();
+        assert!(log.run_ahead(|| Err(StoreError::Full)).is_err());
+        let ticket = log.run_ahead(|| Ok(())).unwrap();
+        let (tell, told) = channel();
+        log.then(ticket, move |arrived| tell.send(arrived).unwrap());
+        told.recv_timeout(SOON).unwrap().unwrap();
+    }
+
+    #[test]
+    fn after_a_sync_that_failed_everybody_is_told_so_and_nothing_begins() {
+        // What is no file cannot be synced.
+        let log = LogSync::open(Path::new("/dev/null")).unwrap();
+        assert!(log.check().is_ok());
+        for _ in 0..3 {
+            let ticket = log.run_ahead(|| Ok(())).unwrap();
+            let (tell, told) = channel();
+            log.then(ticket, move |arrived| tell.send(arrived).unwrap());
+            let arrived = told.recv_timeout(SOON).unwrap();
+            assert!(matches!(arrived, Err(StoreError::Unavailable(_))));
+        }
+        assert!(log.check().is_err());
+    }
+
+    #[test]
+    fn who_is_called_back_may_ask_and_wait_for_more() {
+        let (log, _file) = on_a_disk();
+        let log = Arc::new(log);
+        let (tell, told) = sync_channel(2);
+        let ticket = log.run_ahead(|| Ok(())).unwrap();
+        let again = Arc::clone(&log);
+        log.then(ticket, move |_| {
+            let next = again.run_ahead(|| Ok(())).unwrap();
+            again.then(next, move |arrived| tell.send(arrived).unwrap());
+        });
+        told.recv_timeout(SOON).unwrap().unwrap();
+    }
+
+    #[test]
+    fn r90_a_defect_in_one_callback_costs_no_other() {
+        let (log, _file) = on_a_disk();
+        let (tell, told) = channel();
+        for _ in 0..4 {
+            let ticket = log.run_ahead(|| Ok(())).unwrap();
+            log.then(ticket, |_| panic!("a defect"));
+            let tell = tell.clone();
+            log.then(ticket, move |arrived| tell.send(arrived).unwrap());
+        }
+        for _ in 0..4 {
+            told.recv_timeout(SOON).unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_committed_is_told_of_also_when_the_database_is_closed_meanwhile() {
+        let (tell, told) = channel();
+        for _ in 0..50 {
+            let (log, _file) = on_a_disk();
+            let ticket = log.run_ahead(|| Ok(())).unwrap();
+            let tell = tell.clone();
+            log.then(ticket, move |arrived| tell.send(arrived).unwrap());
+            drop(log);
+        }
+        for _ in 0..50 {
+            told.recv_timeout(SOON).unwrap().unwrap();
+        }
     }
 }
