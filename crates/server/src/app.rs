@@ -116,7 +116,8 @@ impl App {
             metrics: Arc::clone(&metrics),
             opened: Opened::default(),
             several: AtomicBool::default(),
-        })?;
+        })
+        .await?;
         Ok(Self {
             store,
             keys,

@@ -370,7 +370,7 @@ impl Ground {
 
 impl Settlement {
     /// The statements that write it.
-    fn last(&self, now: UnixMillis) -> Vec<Last> {
+    pub(crate) fn last(&self, now: UnixMillis) -> Vec<Last> {
         let swaps = self
             .swaps
             .iter()

@@ -90,6 +90,8 @@ pub mod limits {
     pub const SQLITE_CHECKPOINT_PAGES: u32 = 8 * 1024;
     /// How long PostgreSQL may take to accept a connection.
     pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long a connection to PostgreSQL may lie idle before the system asks whether the other end is still there.
+    pub const POSTGRES_KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
     /// How long PostgreSQL may work on one statement before it gives up.
     pub const POSTGRES_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long we wait for the answer to a statement; after that the connection is thrown away.

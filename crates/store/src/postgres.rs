@@ -308,7 +308,7 @@ impl Drop for Lease {
                 return;
             }
         }
-        // Closing the connection ends its transaction too.
+        // Closing the connection ends its transaction too, unless its COMMIT is on the way.
         drop(Object::take(client));
     }
 }
@@ -404,7 +404,8 @@ enum Stopped {
 }
 
 /// Drives all calls at once, which sends them in one go; polled from the first to the last, so the server runs them in
-/// that order (locks are taken in the order the caller chose). Of several that fail, the first one tells why: the rest fail for its sake.
+/// that order (locks are taken in the order the caller chose). Of several that fail, the first one tells why: the rest fail for its sake. Behind one that
+/// cannot even be sent nothing is sent, COMMIT least of all.
 async fn in_order<T, E>(
     calls: impl Iterator<Item = impl Future<Output = Result<T, E>>>,
 ) -> Result<Vec<T>, E> {
@@ -419,7 +420,7 @@ async fn in_order<T, E>(
                     Poll::Pending => waiting = true,
                 }
             }
-            if !waiting && matches!(answer, Some(Err(_))) {
+            if matches!(answer, Some(Err(_))) {
                 break;
             }
         }

@@ -267,8 +267,8 @@ mod tests {
             panic!("a list is given by its columns");
         };
         assert_eq!(columns.len(), 2);
-        let list = STATEMENT.list();
-        assert!(text.starts_with(&format!("WITH written AS ({list}) SELECT 1 / ")));
+        let written = STATEMENT.list();
+        assert!(text.starts_with(&format!("WITH written AS ({written}) SELECT 1 / ")));
         assert!(text.contains("COUNT(1) = CARDINALITY(CAST($1 AS TEXT[]))"));
     }
 }

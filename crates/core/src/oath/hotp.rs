@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{Algorithm, Code, Seed, digits_allowed};
 
-/// The codes of one seed, for whoever looks at several: the key is set up once. Gone from memory when dropped, as the seed is.
+/// The codes of one seed, for whoever looks at several: the key is set up once.
 pub struct Codes {
     keyed: Keyed,
     digits: u8,

@@ -4,7 +4,8 @@ use warifu_core::refusal::Refusal;
 use warifu_store::StoreError;
 use warifu_vault::VaultError;
 
-/// What a use case answers when it did not do what was asked. Nothing was changed then, but for what is counted.
+/// What a use case answers when it did not do what was asked. Nothing was changed then, but for what is counted; of a database that is
+/// [`Unavailable`](StoreError::Unavailable) nobody knows.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     /// A rule of the product said no; the person is told why.

@@ -249,13 +249,13 @@ impl Load {
             .iter()
             .map(|client| Arc::clone(&client.step))
             .collect();
+        self.shared.over.store(false, Ordering::Relaxed);
         let mut running = JoinSet::new();
         for client in std::mem::take(&mut self.product) {
             let (shared, bank) = (Arc::clone(&self.shared), Arc::clone(&self.bank));
             let home = self.threads.of(client.number).clone();
             running.spawn_on(client.turn(shared, bank, began, duration), &home);
         }
-        self.shared.over.store(false, Ordering::Relaxed);
         let gathering = gather(running, began);
         tokio::pin!(gathering);
         loop {

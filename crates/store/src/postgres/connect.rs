@@ -20,7 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::limits::{
     POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
-    POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
+    POSTGRES_KEEPALIVE_IDLE, POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
 };
 use crate::{PostgresConfig, StoreError};
 
@@ -135,7 +135,9 @@ fn parse(url: &str) -> Result<Config, StoreError> {
     }
     config
         .connect_timeout(POSTGRES_CONNECT_TIMEOUT)
-        .tcp_user_timeout(POSTGRES_ANSWER_TIMEOUT);
+        .tcp_user_timeout(POSTGRES_ANSWER_TIMEOUT)
+        // A connection that lies idle and was forgotten on the way is found out before anybody wants it.
+        .keepalives_idle(POSTGRES_KEEPALIVE_IDLE);
     if config.get_application_name().is_none() {
         config.application_name("warifu");
     }

@@ -11,6 +11,7 @@
 //!
 //! Other processes on the same file see commits that are still on their way: they are the operator's own commands.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -57,6 +58,8 @@ struct State {
     ended: u64,
     /// The last one that a sync has begun for.
     taken: u64,
+    /// The syncs that have begun, in their order: what each is for, and whether it has ended well.
+    syncs: VecDeque<(u64, bool)>,
     /// Who is to be told.
     waiting: Vec<(Ticket, Told)>,
     /// No more commits come.
@@ -74,6 +77,20 @@ impl Shared {
                 "its log could not be synced ({error}): see to the disk, and start the program again"
             ))),
             None => Ok(()),
+        }
+    }
+
+    /// Counts what a sync was for, which ended well. A commit is there when its own sync says so and each that began before: what an earlier one could not write, a later one may
+    /// not be told of. After one that failed nothing is counted any more.
+    fn succeeded(&self, state: &mut State, taken: u64) {
+        for sync in state.syncs.iter_mut().filter(|sync| sync.0 == taken) {
+            sync.1 = true;
+        }
+        while let Some(&(taken, true)) = state.syncs.front() {
+            state.syncs.pop_front();
+            if self.failed.get().is_none() {
+                self.arrived.store(taken, Ordering::SeqCst);
+            }
         }
     }
 
@@ -252,26 +269,31 @@ fn serve(log: &File, shared: &Shared) {
             continue;
         }
         // One sync is enough for all that ended before it begins.
-        state.taken = state.ended;
-        let taken = state.taken;
+        let taken = state.ended;
+        state.taken = taken;
+        state.syncs.push_back((taken, false));
         drop(state);
-        if shared.check().is_ok() {
-            match log.sync_data() {
-                Ok(()) => drop(shared.arrived.fetch_max(taken, Ordering::SeqCst)),
-                Err(error) => drop(shared.failed.set(error.to_string())),
+        let synced = match shared.check() {
+            Ok(()) => log.sync_data(),
+            // It would say too much.
+            Err(_) => Ok(()),
+        };
+        state = shared.state();
+        match synced {
+            Ok(()) => shared.succeeded(&mut state, taken),
+            Err(error) => drop(shared.failed.set(error.to_string())),
+        }
+        let mut known = Vec::new();
+        for (ticket, told) in std::mem::take(&mut state.waiting) {
+            match shared.known(ticket) {
+                Some(answer) => known.push((answer, told)),
+                None => state.waiting.push((ticket, told)),
             }
         }
-        state = shared.state();
-        let known: Vec<_> = state
-            .waiting
-            .extract_if(.., |(ticket, _)| shared.known(*ticket).is_some())
-            .collect();
         drop(state);
-        for (ticket, told) in known {
-            if let Some(known) = shared.known(ticket) {
-                // A defect costs whoever waited, and nobody else (R90).
-                drop(catch_unwind(AssertUnwindSafe(|| told(known))));
-            }
+        for (answer, told) in known {
+            // A defect costs whoever waited, and nobody else (R90).
+            drop(catch_unwind(AssertUnwindSafe(|| told(answer))));
         }
         state = shared.state();
     }
@@ -284,6 +306,26 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_commit_is_there_when_each_sync_that_began_before_has_ended_well() {
+        let shared = Shared::default();
+        let arrived = || shared.arrived.load(Ordering::SeqCst);
+        let mut state = State {
+            syncs: [(5, false), (6, false), (8, false), (9, false)].into(),
+            ..State::default()
+        };
+        shared.succeeded(&mut state, 6);
+        assert_eq!(arrived(), 0, "the one before may fail still");
+        shared.succeeded(&mut state, 5);
+        assert_eq!(arrived(), 6);
+        shared.failed.set("gone".to_owned()).unwrap();
+        shared.succeeded(&mut state, 9);
+        shared.succeeded(&mut state, 8);
+        assert_eq!(arrived(), 6, "nobody knows any more");
+        assert!(matches!(shared.known(Ticket(6)), Some(Ok(()))));
+        assert!(matches!(shared.known(Ticket(7)), Some(Err(_))));
+    }
 
     fn on_a_disk() -> (LogSync, tempfile::NamedTempFile) {
         let file = tempfile::NamedTempFile::new().unwrap();

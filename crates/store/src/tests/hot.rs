@@ -14,6 +14,7 @@ use super::records::event;
 use super::relying::store_client;
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
 use crate::hot::COUNTERS;
+use crate::rows::{Last, RowsSql};
 use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
 use crate::{
@@ -461,5 +462,40 @@ fn numbers_of_counters_follow_the_time_and_differ_by_chance() {
     assert!(at(now, 0) > 1 << 40);
     for ms in [i64::MIN / 2, 0, i64::MAX / 2] {
         assert!(at(ms, u32::MAX) >= 0);
+    }
+}
+
+/// A statement that cannot be sent must keep its COMMIT from being sent too.
+#[tokio::test]
+async fn what_cannot_be_sent_to_postgresql_keeps_the_commit_back() {
+    static MISFIT: RowsSql = RowsSql::new(
+        "INSERT INTO contract (contract_id, name) {ROWS}",
+        &["TEXT", "TEXT"],
+    );
+    let store = TestDatabase::postgres().await.store().await;
+    let tokens = store_tokens(&store).await;
+    let before = read(&store, &tokens).await;
+    let settlement = Settlement {
+        swaps: tokens
+            .iter()
+            .zip(&before)
+            .map(|(known, hot)| (known.number, hot.counter.version, next(&hot.counter, 1)))
+            .collect(),
+        ..Settlement::default()
+    };
+    for _ in 0..2 {
+        let mut last = settlement.last(NOW);
+        last.push(Last {
+            sql: &MISFIT,
+            // A number where a text is due.
+            rows: vec![params!["a", 1]],
+            decides: false,
+        });
+        let mut tx = store.begin().await.unwrap();
+        let ended = tx.read_and_finish(Vec::new(), |_| Ok(Next::Finish(last, ())));
+        let failed = ended.await.err().unwrap();
+        assert!(matches!(failed, StoreError::Statement(_)), "{failed}");
+        drop(tx);
+        assert_eq!(read(&store, &tokens).await, before);
     }
 }

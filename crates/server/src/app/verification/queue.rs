@@ -161,23 +161,38 @@ impl Queue {
     ///
     /// # Errors
     /// [`Failure::Fault`] when there is no thread to be had; what [`Store::with_own_connection`](warifu_store::Store::with_own_connection) fails with.
-    pub(in crate::app) fn open(verifier: Verifier) -> Result<Self, Failure> {
+    pub(in crate::app) async fn open(verifier: Verifier) -> Result<Self, Failure> {
         let no_thread = |_| Failure::fault("there is no thread for verification");
         let metrics = Arc::clone(&verifier.metrics);
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(no_thread)?;
-        let store = {
-            let _entered = runtime.enter();
-            verifier.store.with_own_connection()?
+        let (tell, opened) = oneshot::channel();
+        let serve = move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = tell.send(Err(no_thread(error)));
+                    return;
+                }
+            };
+            runtime.block_on(async {
+                match verifier.store.with_own_connection() {
+                    Ok(store) => {
+                        let verifier = Arc::new(Verifier { store, ..verifier });
+                        // Who opens it may have gone; then the receiver says so.
+                        let _ = tell.send(Ok(()));
+                        work(verifier, receiver).await;
+                    }
+                    Err(error) => drop(tell.send(Err(error.into()))),
+                }
+            });
         };
-        let verifier = Arc::new(Verifier { store, ..verifier });
         thread::Builder::new()
             .name(VERIFIER.to_owned())
-            .spawn(move || runtime.block_on(work(verifier, receiver)))
+            .spawn(serve)
             .map_err(no_thread)?;
+        opened
+            .await
+            .unwrap_or(Err(Failure::fault("the verification has ended")))?;
         Ok(Self { sender, metrics })
     }
 
