@@ -24,7 +24,6 @@ pub mod verification;
 pub mod webhooks;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use jiff::tz::TimeZone;
 use tokio::sync::Notify;
@@ -115,7 +114,6 @@ impl App {
             webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
             opened: Opened::default(),
-            several: AtomicBool::default(),
         })
         .await?;
         Ok(Self {

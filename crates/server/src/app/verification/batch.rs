@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -37,8 +36,6 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
     pub(in crate::app) opened: Opened,
-    /// Whether the last batch was one of several codes.
-    pub(in crate::app) several: AtomicBool,
 }
 
 /// What is to become of a job.
@@ -98,8 +95,9 @@ pub(super) struct Fold {
 }
 
 impl Verifier {
-    /// Judges the jobs and answers them after the commit; gives back those that are to be judged again.
-    pub(super) async fn judge(self: &Arc<Self>, mut jobs: Vec<Job>) -> Vec<Job> {
+    /// Judges the jobs and answers them after the commit; gives back those that are to be judged again. With `ahead`, the next may be judged before the commit is
+    /// on the disk, where the database can do that.
+    pub(super) async fn judge(self: &Arc<Self>, mut jobs: Vec<Job>, ahead: bool) -> Vec<Job> {
         jobs.retain(Job::is_awaited);
         if jobs.is_empty() {
             return jobs;
@@ -110,7 +108,7 @@ impl Verifier {
         };
         let began = Instant::now();
         let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
-        let settled = match self.settle(&questions, now).await {
+        let settled = match self.settle(&questions, now, ahead).await {
             Ok(settled) => settled,
             Err(Failure::Store(error)) if error.is_conflict() => Settled::all_again(jobs.len()),
             Err(failure) => return answer_all(jobs, &failure),
@@ -173,12 +171,14 @@ impl Verifier {
         self: &Arc<Self>,
         questions: &[Arc<Question>],
         now: UnixMillis,
+        ahead: bool,
     ) -> Result<Settled, Failure> {
-        if let Some(settled) = self.attempt(questions, now, Steps::One).await? {
+        let settled = self.attempt(questions, now, ahead, Steps::One).await?;
+        if let Some(settled) = settled {
             return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
-        let settled = self.attempt(questions, now, Steps::Several).await?;
+        let settled = self.attempt(questions, now, ahead, Steps::Several).await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
         Ok(settled.unwrap_or_else(|| Settled::all_again(questions.len())))
     }
@@ -188,15 +188,12 @@ impl Verifier {
         self: &Arc<Self>,
         questions: &[Arc<Question>],
         now: UnixMillis,
+        ahead: bool,
         steps: Steps,
     ) -> Result<Option<Settled>, Failure> {
         let known = self.remembered(questions, now);
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
-        // A code that is alone has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner. After a batch of several it is alone
-        // by chance, and others are on their way here.
-        let several = questions.len() > 1;
-        let ahead = several | self.several.swap(several, Ordering::Relaxed);
         let tx = self.store.begin_here(ahead).await?;
         let judge = {
             let (verifier, known) = (Arc::clone(self), known.clone());

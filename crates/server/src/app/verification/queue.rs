@@ -232,6 +232,7 @@ impl Queue {
 async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
     // Those whom another node came before are judged again with those who came meanwhile.
     let mut batch: Vec<Job> = Vec::with_capacity(BATCH_MAX);
+    let mut crowd = Crowd::default();
     loop {
         let room = BATCH_MAX - batch.len();
         if !batch.is_empty() {
@@ -241,10 +242,51 @@ async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
         }
         verifier.metrics.queue_depth(receiver.len());
         let jobs = std::mem::take(&mut batch);
+        let ahead = crowd.is_behind(jobs.len());
         // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies, or by the error that SQLite gives instead.
-        match AssertUnwindSafe(verifier.judge(jobs)).catch_unwind().await {
+        match AssertUnwindSafe(verifier.judge(jobs, ahead))
+            .catch_unwind()
+            .await
+        {
             Ok(again) => batch = again,
             Err(_panic) => tracing::error!("a batch of verifications met a defect"),
+        }
+    }
+}
+
+/// Whether others are to be expected behind a batch.
+#[derive(Default)]
+struct Crowd {
+    /// Whether the last batch was one of several codes.
+    several: bool,
+}
+
+impl Crowd {
+    /// A code that is alone has nobody behind it to be judged meanwhile: its commit waits for the disk itself, which is sooner. After a batch of several it is alone
+    /// by chance, and others are on their way here.
+    const fn is_behind(&mut self, codes: usize) -> bool {
+        let before = std::mem::replace(&mut self.several, codes > 1);
+        self.several || before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_expected_behind_a_code_that_is_alone_again() {
+        let mut crowd = Crowd::default();
+        let expected = [
+            (1, false),
+            (1, false),
+            (3, true),
+            (1, true),
+            (1, false),
+            (2, true),
+        ];
+        for (codes, behind) in expected {
+            assert_eq!(crowd.is_behind(codes), behind, "{codes}");
         }
     }
 }
