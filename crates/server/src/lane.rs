@@ -88,6 +88,11 @@ impl Lanes {
         lanes.collect::<io::Result<_>>().map(Self)
     }
 
+    /// The runtime of one of the lanes, for what is to live there; numbers beyond the last begin anew.
+    pub(crate) fn runtime(&self, number: usize) -> &Handle {
+        &self.0[number % self.0.len()].runtime
+    }
+
     /// Lets a connection live on the lane that has the fewest.
     ///
     /// # Errors

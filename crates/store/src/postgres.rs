@@ -142,11 +142,7 @@ impl Lease {
         );
         let (client, broken) = self.parts()?;
         bounded(broken, async {
-            let mut prepared = Vec::with_capacity(statements.len());
-            for (sql, given) in &statements {
-                let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
-                prepared.push((statement, given));
-            }
+            let prepared = prepare_all(client, &statements).await?;
             let reads = in_order(
                 prepared
                     .iter()
@@ -182,15 +178,16 @@ impl Lease {
         let rows = self.read_together(asks).await?;
         match decide(&rows)? {
             Next::Stay(told) => Ok(Ended::Open(told)),
-            Next::Finish(last, told) => match self.finish(last).await? {
-                Finished::Committed => Ok(Ended::Committed(told, Durable::default())),
-                Finished::Lost => Ok(Ended::Lost),
-            },
+            Next::Finish(last, told) => Ok(if self.finish(last).await? {
+                Ended::Committed(told, Durable::default())
+            } else {
+                Ended::Lost
+            }),
         }
     }
 
-    /// Runs what the transaction ends with, and commits it, in one round trip.
-    async fn finish(&mut self, last: Vec<Last>) -> Result<Finished, StoreError> {
+    /// Runs what the transaction ends with, and commits it, in one round trip; `false` when a statement that decides wrote too few rows.
+    async fn finish(&mut self, last: Vec<Last>) -> Result<bool, StoreError> {
         self.start().await?;
         let mut statements = Vec::with_capacity(last.len());
         for last in last {
@@ -198,11 +195,7 @@ impl Lease {
         }
         let (client, broken) = self.parts()?;
         let ended = bounded(broken, async {
-            let mut prepared = Vec::with_capacity(statements.len());
-            for (sql, given) in &statements {
-                let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
-                prepared.push((statement, given));
-            }
+            let prepared = prepare_all(client, &statements).await?;
             let writes = prepared.iter().map(|(statement, given)| async {
                 match client.query(statement, &parameters(given)).await {
                     Ok(_) => Ok(()),
@@ -223,9 +216,9 @@ impl Lease {
         match ended {
             Ok(_) => {
                 self.client = None;
-                Ok(Finished::Committed)
+                Ok(true)
             }
-            Err(Stopped::TooFewRows) => Ok(Finished::Lost),
+            Err(Stopped::TooFewRows) => Ok(false),
             Err(Stopped::Failed(error)) => Err(error),
         }
     }
@@ -349,6 +342,18 @@ async fn prepare(
     }
 }
 
+async fn prepare_all<'g>(
+    client: &Object,
+    statements: &'g [(&'static str, Given)],
+) -> Result<Vec<(Statement, &'g Given)>, StoreError> {
+    let mut prepared = Vec::with_capacity(statements.len());
+    for (sql, given) in statements {
+        let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
+        prepared.push((statement, given));
+    }
+    Ok(prepared)
+}
+
 fn columns_of(statement: &Statement) -> Arc<[String]> {
     let names = statement.columns().iter();
     names.map(|column| column.name().to_owned()).collect()
@@ -388,13 +393,6 @@ async fn execute(
         .execute(statement, &params)
         .await
         .map_err(|e| failed(&e))
-}
-
-/// What became of the statements that a transaction ends with.
-enum Finished {
-    Committed,
-    /// One that decides wrote too few rows.
-    Lost,
 }
 
 /// Why nothing was committed, as far as is known.

@@ -6,18 +6,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::bank::{Bank, SERVICE, login_id};
 use super::node::Node;
 use super::{BenchError, system};
+use crate::lane::Lanes;
 
 /// The longest answer that a client reads, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -44,7 +43,8 @@ pub(super) fn now() -> Instant {
 
 /// All clients.
 pub(super) struct Load {
-    threads: Threads,
+    /// Where the clients live: what is measured is not to be how one of them waits for another's look-out for the network.
+    lanes: Lanes,
     product: Vec<Client>,
     empty: Vec<Connection>,
     shared: Arc<Shared>,
@@ -60,43 +60,14 @@ struct Shared {
     over: AtomicBool,
 }
 
-/// The threads that clients live on, one for each processor, each with a look-out for the network of its own. Where threads share one, one of them reads and writes
-/// for all while the others sleep, and what is measured then is how often they do.
-struct Threads(Vec<(Handle, oneshot::Sender<()>)>);
-
-impl Threads {
-    fn open() -> Result<Self, BenchError> {
-        let no_thread = || system("there is no thread for clients");
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let open = |_| {
-            let runtime = Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(no_thread())?;
-            let handle = runtime.handle().clone();
-            let (open, closed) = oneshot::channel();
-            thread::Builder::new()
-                .name("clients".to_owned())
-                .spawn(move || drop(runtime.block_on(closed)))
-                .map_err(no_thread())?;
-            Ok((handle, open))
-        };
-        (0..processors)
-            .map(open)
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    /// Where the client of this number lives.
-    fn of(&self, number: usize) -> &Handle {
-        &self.0[number % self.0.len()].0
-    }
-
-    async fn connect(&self, number: usize, address: &str) -> Result<Connection, BenchError> {
-        let address = address.to_owned();
-        self.of(number)
-            .spawn(async move { Connection::open(&address).await })
-            .await
-            .map_err(|_| BenchError::Node("a client ended".to_owned()))?
-    }
+/// Opens a connection where the client of this number lives.
+async fn connect(lanes: &Lanes, number: usize, address: &str) -> Result<Connection, BenchError> {
+    let address = address.to_owned();
+    lanes
+        .runtime(number)
+        .spawn(async move { Connection::open(&address).await })
+        .await
+        .map_err(|_| BenchError::Node("a client ended".to_owned()))?
 }
 
 struct Client {
@@ -159,7 +130,7 @@ impl Load {
         step: i64,
         clients: usize,
     ) -> Result<Self, BenchError> {
-        let threads = Threads::open()?;
+        let lanes = Lanes::open(clients).map_err(system("there are no threads for clients"))?;
         let (mut product, mut empty) = (Vec::new(), Vec::new());
         let each = u32::try_from(clients).unwrap_or(u32::MAX);
         for (number, at) in (0..each).zip(0..) {
@@ -170,15 +141,15 @@ impl Load {
             let share = bound(number)..bound(number + 1);
             product.push(Client {
                 number: at,
-                connection: threads.connect(at, &node.product).await?,
+                connection: connect(&lanes, at, &node.product).await?,
                 next: share.start,
                 share,
                 step: Arc::new(AtomicI64::new(step)),
             });
-            empty.push(threads.connect(at, &node.empty).await?);
+            empty.push(connect(&lanes, at, &node.empty).await?);
         }
         Ok(Self {
-            threads,
+            lanes,
             product,
             empty,
             shared: Arc::new(Shared {
@@ -225,7 +196,7 @@ impl Load {
                 }
                 Ok::<_, BenchError>(((number, connection), Turn { latencies }))
             };
-            running.spawn_on(client, self.threads.of(number));
+            running.spawn_on(client, self.lanes.runtime(number));
         }
         let (mut connections, rate) = gather(running, began).await?;
         // Each goes on where it lives.
@@ -253,7 +224,7 @@ impl Load {
         let mut running = JoinSet::new();
         for client in std::mem::take(&mut self.product) {
             let (shared, bank) = (Arc::clone(&self.shared), Arc::clone(&self.bank));
-            let home = self.threads.of(client.number).clone();
+            let home = self.lanes.runtime(client.number).clone();
             running.spawn_on(client.turn(shared, bank, began, duration), &home);
         }
         let gathering = gather(running, began);

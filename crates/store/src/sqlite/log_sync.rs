@@ -301,7 +301,7 @@ fn serve(log: &File, shared: &Shared) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{channel, sync_channel};
+    use std::sync::mpsc::{Receiver, channel};
 
     use super::*;
 
@@ -332,6 +332,13 @@ mod tests {
         (LogSync::open(file.path()).unwrap(), file)
     }
 
+    /// What is told of a commit, once it is.
+    fn told_of(log: &LogSync, ticket: Ticket) -> Receiver<Result<(), StoreError>> {
+        let (tell, told) = channel();
+        log.then(ticket, move |arrived| tell.send(arrived).unwrap());
+        told
+    }
+
     #[test]
     fn every_commit_is_told_of_once_and_not_before_it_is_there() {
         let (log, _file) = on_a_disk();
@@ -358,9 +365,7 @@ mod tests {
         let (log, _file) = on_a_disk();
         assert!(log.run_ahead(|| Err(StoreError::Full)).is_err());
         let ticket = log.run_ahead(|| Ok(())).unwrap();
-        let (tell, told) = channel();
-        log.then(ticket, move |arrived| tell.send(arrived).unwrap());
-        told.recv_timeout(SOON).unwrap().unwrap();
+        told_of(&log, ticket).recv_timeout(SOON).unwrap().unwrap();
     }
 
     #[test]
@@ -370,9 +375,7 @@ mod tests {
         assert!(log.check().is_ok());
         for _ in 0..3 {
             let ticket = log.run_ahead(|| Ok(())).unwrap();
-            let (tell, told) = channel();
-            log.then(ticket, move |arrived| tell.send(arrived).unwrap());
-            let arrived = told.recv_timeout(SOON).unwrap();
+            let arrived = told_of(&log, ticket).recv_timeout(SOON).unwrap();
             assert!(matches!(arrived, Err(StoreError::Unavailable(_))));
         }
         assert!(log.check().is_err());
@@ -382,7 +385,7 @@ mod tests {
     fn who_is_called_back_may_ask_and_wait_for_more() {
         let (log, _file) = on_a_disk();
         let log = Arc::new(log);
-        let (tell, told) = sync_channel(2);
+        let (tell, told) = channel();
         let ticket = log.run_ahead(|| Ok(())).unwrap();
         let again = Arc::clone(&log);
         log.then(ticket, move |_| {
@@ -395,29 +398,20 @@ mod tests {
     #[test]
     fn r90_a_defect_in_one_callback_costs_no_other() {
         let (log, _file) = on_a_disk();
-        let (tell, told) = channel();
         for _ in 0..4 {
             let ticket = log.run_ahead(|| Ok(())).unwrap();
             log.then(ticket, |_| panic!("a defect"));
-            let tell = tell.clone();
-            log.then(ticket, move |arrived| tell.send(arrived).unwrap());
-        }
-        for _ in 0..4 {
-            told.recv_timeout(SOON).unwrap().unwrap();
+            told_of(&log, ticket).recv_timeout(SOON).unwrap().unwrap();
         }
     }
 
     #[test]
     fn what_was_committed_is_told_of_also_when_the_database_is_closed_meanwhile() {
-        let (tell, told) = channel();
         for _ in 0..50 {
             let (log, _file) = on_a_disk();
             let ticket = log.run_ahead(|| Ok(())).unwrap();
-            let tell = tell.clone();
-            log.then(ticket, move |arrived| tell.send(arrived).unwrap());
+            let told = told_of(&log, ticket);
             drop(log);
-        }
-        for _ in 0..50 {
             told.recv_timeout(SOON).unwrap().unwrap();
         }
     }
