@@ -23,6 +23,7 @@ use warifu_server::app::api_clients::{ApiKey, ClientPlan};
 use warifu_server::app::provision::{Plan, ServicePlan};
 use warifu_server::app::{App, Settings, keys};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
+use warifu_server::processors::Processors;
 use warifu_store::{CounterNo, DatabaseConfig, PasswordHashes, Store, StoredDataKey, Tx};
 use warifu_vault::{Place, SEALS_PER_KEY_MAX, Vault};
 
@@ -366,6 +367,7 @@ async fn app(store: Store, root_key: &Path, clock: &Clock) -> Result<App> {
         mail_from: "Bank <otp@bank.example>".to_owned(),
         app_store_url: None,
         google_play_url: None,
+        processors: Processors::Shared,
     };
     Ok(App::open(store, &root, clock.clone(), settings).await?)
 }

@@ -39,6 +39,7 @@ pub use relying::moment;
 
 use crate::clock::{Clock, system_rng};
 use crate::metrics::Metrics;
+use crate::processors::{Processors, Work};
 use keys::Keys;
 use passwords::Passwords;
 use session::Session;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub app_store_url: Option<String>,
     /// Address of the app in Google Play, where there is one.
     pub google_play_url: Option<String>,
+    /// Where codes are judged.
+    pub processors: Processors,
 }
 
 impl Settings {
@@ -106,7 +109,7 @@ impl App {
         if let Some(recorded) = store.read().await?.last_event_at().await? {
             clock.not_before(recorded);
         }
-        let verifications = Queue::open(Verifier {
+        let verifier = Verifier {
             store: store.clone(),
             keys: Arc::clone(&keys),
             clock: clock.clone(),
@@ -114,8 +117,9 @@ impl App {
             webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
             opened: Opened::default(),
-        })
-        .await?;
+        };
+        let seats = settings.processors.seats(Work::Verification);
+        let verifications = Queue::open(verifier, seats).await?;
         Ok(Self {
             store,
             keys,

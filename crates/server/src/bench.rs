@@ -21,6 +21,7 @@ use warifu_store::{DatabaseConfig, PostgresConfig};
 
 use crate::app::Failure;
 use crate::clock::Clock;
+use crate::processors::{Processors, Seats, Work};
 pub use bank::TOKENS_MAX;
 use node::Used;
 pub use node::serve_node;
@@ -80,6 +81,8 @@ pub struct Measured {
     pub clients: usize,
     /// Processors of the machine, shared by node, database and clients.
     pub processors: usize,
+    /// How the node's busiest threads share them.
+    pub processors_are: Processors,
 }
 
 /// Why nothing was measured.
@@ -126,12 +129,14 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> BenchError {
 pub struct Bench {
     database: DatabaseConfig,
     folder: PathBuf,
+    processors: Processors,
     bank: Arc<bank::Bank>,
     step: i64,
 }
 
 impl Bench {
-    /// Fills an empty database with so many tokens; `folder` takes the root key. `told` hears how many there are now and then.
+    /// Fills an empty database with so many tokens; `folder` takes the root key. The nodes share the processors as `processors` says. `told` hears how many
+    /// tokens there are now and then.
     ///
     /// # Errors
     /// [`BenchError::NotEmpty`], or what the database says.
@@ -139,15 +144,26 @@ impl Bench {
         database: DatabaseConfig,
         folder: &Path,
         tokens: u32,
+        processors: Processors,
         told: impl FnMut(u32),
     ) -> Result<Self, BenchError> {
         let bank = bank::fill(&database, folder, tokens, told).await?;
         Ok(Self {
             database,
             folder: folder.to_owned(),
+            processors,
             step: bank.first_step,
             bank: Arc::new(bank),
         })
+    }
+
+    /// Where the clients run. Beside SQLite that is where codes are judged: there connections are busier. PostgreSQL is a third who needs a place, and finds it best where
+    /// clients are not tied to any.
+    fn seats(&self) -> Seats {
+        match self.database {
+            DatabaseConfig::Sqlite { .. } => self.processors.seats(Work::Verification),
+            DatabaseConfig::Postgres(_) => Seats::default(),
+        }
     }
 
     /// Measures with so many clients.
@@ -160,8 +176,10 @@ impl Bench {
         duration: Duration,
     ) -> Result<Measured, BenchError> {
         let began = load::now();
-        let mut node = node::Node::start(&self.database, &self.folder, self.step).await?;
-        let mut load = load::Load::connect(&node, &self.bank, self.step, clients).await?;
+        let mut node =
+            node::Node::start(&self.database, &self.folder, self.step, self.processors).await?;
+        let mut load =
+            load::Load::connect(&node, &self.bank, self.step, clients, self.seats()).await?;
         load.first_answer().await?;
         let start_ms = began.elapsed().as_secs_f64() * 1_000.0;
         let idle_mb = node.resident_mb()?;
@@ -205,6 +223,7 @@ impl Bench {
             database: kind(&self.database),
             clients,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
+            processors_are: self.processors,
         };
         node.stop().await?;
         Ok(measured)

@@ -24,6 +24,7 @@ pub use check::{CheckLine, MailCheck, check};
 pub use loading::{Inputs, Loaded, Problem, Problems, Source, load};
 
 use crate::mail::MailConfig;
+use crate::processors::Processors;
 use crate::telemetry::LogConfig;
 use crate::tls::TlsFiles;
 use crate::web::caller::TrustedProxies;
@@ -53,6 +54,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where the app is to be had.
     pub links: StoreLinks,
+    /// How the busiest threads share the processors.
+    pub processors: Processors,
     /// How much of everything.
     pub limits: Limits,
 }

@@ -27,6 +27,7 @@ use crate::app::provision::{ContractPlan, NewPasswords, Plan, ServicePlan, UserP
 use crate::clock::{Clock, system_rng};
 use crate::config::{Config, Limits, PublicUrl, StoreLinks};
 use crate::mail::{MailConfig, Route};
+use crate::processors::Processors;
 use crate::startup::{self, StartError};
 use crate::telemetry::{LogConfig, LogFormat};
 use crate::web::caller::TrustedProxies;
@@ -418,6 +419,7 @@ fn config(dir: &Path, listen: SocketAddr) -> Config {
             format: LogFormat::Text,
         },
         links: StoreLinks::default(),
+        processors: Processors::Shared,
         limits: Limits::default(),
     }
 }

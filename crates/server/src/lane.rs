@@ -15,6 +15,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
+use crate::processors::Seats;
+
 /// Lanes that a server has at most. Each keeps three files open.
 const LANES_MAX: usize = 16;
 /// Threads for work that blocks (files, password hashing), beside those of the database: of the program, and of each lane.
@@ -78,13 +80,13 @@ struct Held {
 }
 
 impl Lanes {
-    /// Opens one lane for each processor, but no more than `most`, nor than [`LANES_MAX`].
+    /// Opens one lane for each processor, but no more than `most`, nor than [`LANES_MAX`]; they run on `seats`.
     ///
     /// # Errors
     /// When the system has no thread or no look-out for the network to give.
-    pub(crate) fn open(most: usize) -> io::Result<Self> {
+    pub(crate) fn open(most: usize, seats: Seats) -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let lanes = (0..processors.min(most).clamp(1, LANES_MAX)).map(|_| open_lane());
+        let lanes = (0..processors.min(most).clamp(1, LANES_MAX)).map(|_| open_lane(seats));
         lanes.collect::<io::Result<_>>().map(Self)
     }
 
@@ -131,8 +133,10 @@ fn do_all(errands: impl IntoIterator<Item = Errand>) {
     }
 }
 
-fn open_lane() -> io::Result<Held> {
+fn open_lane(seats: Seats) -> io::Result<Held> {
     let runtime = Builder::new_current_thread()
+        // Of the threads for blocking work, which a lane starts.
+        .on_thread_start(move || seats.leave())
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()?;
@@ -142,6 +146,7 @@ fn open_lane() -> io::Result<Held> {
     thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {
+            seats.take();
             HERE.set(Some(Lane(errands)));
             runtime.block_on(async {
                 let work = async {
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_requests_of_one_moment_put_off_is_done_together_after_them() {
-        let lane = open_lane().unwrap();
+        let lane = open_lane(Seats::default()).unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (done, all_done) = channel();
         let see = {
@@ -211,7 +216,7 @@ mod tests {
 
     #[test]
     fn r90_a_defect_in_what_was_put_off_costs_the_others_nothing() {
-        let lane = open_lane().unwrap();
+        let lane = open_lane(Seats::default()).unwrap();
         let (done, all_done) = channel();
         lane.runtime.spawn(async move {
             Lane::later(|| panic!("a defect"));
@@ -222,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn r90_a_lane_that_ended_takes_no_connections() {
-        let alive = open_lane().unwrap();
+        let alive = open_lane(Seats::default()).unwrap();
         let ended = Held {
             runtime: alive.runtime.clone(),
             visitors: Arc::default(),

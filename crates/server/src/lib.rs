@@ -26,6 +26,7 @@ pub mod mail;
 pub mod metrics;
 pub mod networks;
 pub mod portal;
+pub mod processors;
 pub mod serve;
 pub mod startup;
 pub mod telemetry;

@@ -25,6 +25,7 @@ use tower_service::Service;
 use crate::config::Limits;
 use crate::lane::Lanes;
 use crate::metrics::Metrics;
+use crate::processors::{Processors, Seats, Work};
 use crate::tls::Tls;
 
 /// The longest head of a request, in bytes.
@@ -48,6 +49,8 @@ pub struct Door {
     pub tls: Option<Tls>,
     /// Where open connections are counted.
     pub metrics: Arc<Metrics>,
+    /// Where connections are worked on.
+    pub processors: Processors,
 }
 
 impl Door {
@@ -58,6 +61,7 @@ impl Door {
             limits,
             tls: None,
             metrics: Arc::default(),
+            processors: Processors::default(),
         }
     }
 }
@@ -102,7 +106,7 @@ pub async fn serve(
     tokio::pin!(stop);
     let lanes = tokio::select! {
         () = &mut stop => return,
-        lanes = lanes(limits.connections_max) => lanes,
+        lanes = lanes(limits.connections_max, door.processors.seats(Work::Connections)) => lanes,
     };
     let connections = Arc::new(Semaphore::new(
         limits.connections_max.min(Semaphore::MAX_PERMITS),
@@ -155,9 +159,9 @@ pub async fn serve(
 }
 
 /// The threads of the connections. Where there are none to be had yet, the operating system keeps the queue.
-async fn lanes(connections_max: usize) -> Lanes {
+async fn lanes(connections_max: usize, seats: Seats) -> Lanes {
     loop {
-        match Lanes::open(connections_max) {
+        match Lanes::open(connections_max, seats) {
             Ok(lanes) => return lanes,
             Err(error) => {
                 tracing::error!(%error, "there are no threads for connections");

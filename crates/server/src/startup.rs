@@ -72,6 +72,7 @@ pub async fn open_app(config: &Config, clock: Clock) -> Result<Arc<App>, StartEr
         mail_from: config.mail.from.clone(),
         app_store_url: config.links.app_store_url.clone(),
         google_play_url: config.links.google_play_url.clone(),
+        processors: config.processors,
     };
     Ok(Arc::new(App::open(store, &root, clock, settings).await?))
 }
@@ -163,6 +164,7 @@ pub async fn run(
             limits: config.limits,
             tls,
             metrics: Arc::clone(app.metrics()),
+            processors: config.processors,
         },
         until(closed),
     );

@@ -21,6 +21,7 @@ use crate::app::api_clients::{ApiKey, ClientError, ClientPlan};
 use crate::app::keys::is_installed;
 use crate::app::{App, Failure, Settings, keys};
 use crate::clock::{Clock, random_bytes, system_rng};
+use crate::processors::Processors;
 
 /// Tokens of the bank at most.
 pub const TOKENS_MAX: u32 = 10_000_000;
@@ -75,6 +76,7 @@ pub(super) async fn open(
     database: &DatabaseConfig,
     folder: &Path,
     clock: Clock,
+    processors: Processors,
 ) -> Result<App, BenchError> {
     let store = Store::open(database).await?;
     store.migrate(clock.now().0).await?;
@@ -84,6 +86,7 @@ pub(super) async fn open(
         mail_from: "bench@localhost".to_owned(),
         app_store_url: None,
         google_play_url: None,
+        processors,
     };
     Ok(App::open(store, &root, clock, settings).await?)
 }
@@ -104,7 +107,7 @@ pub(super) async fn fill(
     let step_s = i64::from(Policy::manual().parameters.step_s);
     let now = Clock::system().now();
     let step = now.seconds() / step_s;
-    let app = open(database, folder, clock_at(step)).await?;
+    let app = open(database, folder, clock_at(step), Processors::Shared).await?;
     let service = service();
     let mut tx = app.store().begin().await?;
     tx.insert_service(&service, now).await?;

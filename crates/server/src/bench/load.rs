@@ -17,6 +17,7 @@ use super::bank::{Bank, SERVICE, login_id};
 use super::node::Node;
 use super::{BenchError, system};
 use crate::lane::Lanes;
+use crate::processors::Seats;
 
 /// The longest answer that a client reads, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -129,8 +130,10 @@ impl Load {
         bank: &Arc<Bank>,
         step: i64,
         clients: usize,
+        seats: Seats,
     ) -> Result<Self, BenchError> {
-        let lanes = Lanes::open(clients).map_err(system("there are no threads for clients"))?;
+        let lanes =
+            Lanes::open(clients, seats).map_err(system("there are no threads for clients"))?;
         let (mut product, mut empty) = (Vec::new(), Vec::new());
         let each = u32::try_from(clients).unwrap_or(u32::MAX);
         for (number, at) in (0..each).zip(0..) {

@@ -18,6 +18,7 @@ use super::bank::{self, middle_of};
 use super::{BenchError, clock_at, database_at, system};
 use crate::app::verification::VERIFIER;
 use crate::config::Limits;
+use crate::processors::Processors;
 use crate::serve::{Door, Site, serve};
 use crate::web::caller::TrustedProxies;
 use crate::web::{self, Shell};
@@ -32,6 +33,7 @@ struct Orders {
     ca_file: Option<PathBuf>,
     folder: String,
     step: i64,
+    processors: Processors,
 }
 
 /// A node that runs.
@@ -48,6 +50,7 @@ impl Node {
         database: &DatabaseConfig,
         folder: &Path,
         step: i64,
+        processors: Processors,
     ) -> Result<Self, BenchError> {
         let orders = Orders {
             database: match database {
@@ -60,6 +63,7 @@ impl Node {
             },
             folder: folder.to_string_lossy().into_owned(),
             step,
+            processors,
         };
         let program = std::env::current_exe().map_err(system("cannot find this program"))?;
         let mut child = Command::new(program)
@@ -211,7 +215,8 @@ pub async fn serve_node() -> Result<(), BenchError> {
         .map_err(|_| BenchError::Node("only `warifu bench` starts it".to_owned()))?;
     let clock = clock_at(orders.step);
     let database = database_at(&orders.database, orders.ca_file);
-    let app = Arc::new(bank::open(&database, Path::new(&orders.folder), clock.clone()).await?);
+    let folder = Path::new(&orders.folder);
+    let app = Arc::new(bank::open(&database, folder, clock.clone(), orders.processors).await?);
     let limits = Limits {
         requests_max: super::CLIENTS_MAX,
         // The clients of the one rest while the other is driven.
@@ -231,6 +236,7 @@ pub async fn serve_node() -> Result<(), BenchError> {
         limits,
         tls: None,
         metrics,
+        processors: orders.processors,
     };
     println!(
         "{} {}",

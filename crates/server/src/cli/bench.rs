@@ -10,6 +10,7 @@ use super::{DONE, failed};
 use crate::bench::{
     Bench, BenchError, CLIENTS_MAX, Measured, TOKENS_MAX, database_at, serve_node, write_plots,
 };
+use crate::processors::Processors;
 use crate::telemetry::{self, LogConfig, LogFormat};
 
 /// Numbers of clients that `--all` measures.
@@ -43,6 +44,9 @@ pub struct BenchArgs {
     /// A file with the authorities to trust for PostgreSQL's certificate
     #[arg(long, value_name = "FILE", requires = "database")]
     ca_file: Option<PathBuf>,
+    /// How the node shares the processors: divided, as its setting of that name may be where nothing else runs, or shared, as it is by default
+    #[arg(long, value_enum, default_value_t = Processors::Divided)]
+    processors: Processors,
     /// Measure many numbers of clients, and on SQLite many numbers of tokens too, and draw plots into the folder of --out
     #[arg(long, conflicts_with_all = ["tokens", "clients"])]
     all: bool,
@@ -123,7 +127,7 @@ async fn prepare(args: &BenchArgs, tokens: u32) -> Result<(Bench, tempfile::Temp
         Some(address) => database_at(address, args.ca_file.clone()),
         None => database_at(&folder.path().join("bench.db").to_string_lossy(), None),
     };
-    let bench = Bench::prepare(database, folder.path(), tokens, |made| {
+    let bench = Bench::prepare(database, folder.path(), tokens, args.processors, |made| {
         if made % 100_000 == 0 || made == tokens {
             tell(&format!("{made} of {tokens} tokens made"));
         }

@@ -10,6 +10,7 @@ use super::loading::{Given, Source, without_password};
 use super::settings::{self, Kind, Setting};
 use super::{Config, Limits, PublicUrl, StoreLinks, is_loopback};
 use crate::mail::{self, Credentials, MailConfig, Route, Secret, Security, SmtpConfig};
+use crate::processors::Processors;
 use crate::telemetry::{LogConfig, LogFormat};
 use crate::tls::TlsFiles;
 use crate::web::caller::TrustedProxies;
@@ -93,6 +94,7 @@ impl Given {
         let log = self.log();
         let tls = self.tls();
         let metrics_listen = self.metrics_listen();
+        let processors = self.processors();
         let links = StoreLinks {
             app_store_url: self.link(&settings::APP_STORE_URL),
             google_play_url: self.link(&settings::GOOGLE_PLAY_URL),
@@ -118,6 +120,7 @@ impl Given {
             metrics_listen,
             log,
             links,
+            processors,
             limits,
         })
     }
@@ -337,6 +340,17 @@ impl Given {
             self.wrong(&settings::TRUSTED_PROXIES, &rule);
             TrustedProxies::default()
         })
+    }
+
+    fn processors(&mut self) -> Processors {
+        match self.text(&settings::PROCESSORS) {
+            Some("shared") => Processors::Shared,
+            Some("divided") => Processors::Divided,
+            _ => {
+                self.wrong(&settings::PROCESSORS, "must be `shared` or `divided`");
+                Processors::default()
+            }
+        }
     }
 
     fn webhooks(&mut self) -> WebhookConfig {

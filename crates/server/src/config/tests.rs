@@ -6,6 +6,7 @@ use warifu_store::DatabaseConfig;
 
 use super::*;
 use crate::mail::Route;
+use crate::processors::Processors;
 
 /// A configuration that is enough.
 const ENOUGH: &str = r#"
@@ -434,4 +435,13 @@ fn r94_measurements_are_for_the_own_networks_unless_said_otherwise() {
         assert!(anywhere.config().metrics_listen.is_some());
     }
     assert!(case("nowhere", "").problem().contains("ADDRESS:PORT"));
+}
+
+#[test]
+fn processors_are_shared_unless_said_otherwise() {
+    let case = |value: &str| Case::new(&format!("processors = \"{value}\"\n{ENOUGH}"));
+    assert_eq!(Case::new(ENOUGH).config().processors, Processors::Shared);
+    assert_eq!(case("divided").config().processors, Processors::Divided);
+    let problem = case("mine").problem();
+    assert!(problem.contains("`shared` or `divided`"), "{problem}");
 }

@@ -22,6 +22,7 @@ use warifu_server::app::session::{Request, Session, SessionCookie};
 use warifu_server::app::sign_in::SignedIn;
 use warifu_server::app::{App, Failure, Settings, keys};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
+use warifu_server::processors::Processors;
 use warifu_store::testing::TestDatabase;
 use warifu_store::{CounterNo, DatabaseConfig, Store, StoredSession, StoredToken};
 
@@ -382,6 +383,7 @@ async fn open_app(store: Store, root: &std::path::Path, clock: &Clock) -> App {
         mail_from: "Bank <otp@bank.example>".to_owned(),
         app_store_url: None,
         google_play_url: None,
+        processors: Processors::Shared,
     };
     App::open(store, &root, clock.clone(), settings)
         .await

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -46,7 +47,7 @@ impl Node {
         let pair = Pair::make(dir.path(), "localhost");
         let (port, operators) = (free_port(), free_port());
         let config = format!(
-            "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://localhost:{port}\"\nroot_key = \"root.key\"\n\
+            "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://localhost:{port}\"\nroot_key = \"root.key\"\nprocessors = \"divided\"\n\
              [database]\nurl = \"warifu.db\"\n[mail]\nfrom = \"otp@bank.example\"\neml_dir = \"mails\"\n\
              [tls]\ncertificate_file = \"certificate.pem\"\nkey_file = \"key.pem\"\n\
              [metrics]\nlisten = \"127.0.0.1:{operators}\"\n[limits]\ndrain_s = 100\n\
@@ -185,6 +186,47 @@ async fn health_and_measurements_are_told_and_say_nothing_of_users() {
         !node.page("/metrics").await.contains("warifu_request"),
         "not on the public address"
     );
+}
+
+/// Of each thread of a process, its name and the processors that it may run on, as the system writes them.
+fn threads(process: u32) -> Vec<(String, String)> {
+    let of_thread = |folder: PathBuf| {
+        // One that has ended meanwhile has no files any more.
+        let read = |name| fs::read_to_string(folder.join(name)).ok();
+        let (name, status) = (read("comm")?, read("status")?);
+        let allowed = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+        Some((name.trim().to_owned(), allowed.trim().to_owned()))
+    };
+    fs::read_dir(format!("/proc/{process}/task"))
+        .unwrap()
+        .filter_map(|thread| of_thread(thread.unwrap().path()))
+        .collect()
+}
+
+#[tokio::test]
+async fn divided_processors_keep_requests_from_verification() {
+    let node = Node::start();
+    // Whoever has been served has met a thread for connections.
+    assert!(node.page("/healthz/live").await.starts_with("HTTP/1.1 200"));
+    let threads = threads(node.process.id());
+    let of = |wanted: &str| -> Vec<_> {
+        let named = threads.iter().filter(|(name, _)| name == wanted);
+        named.map(|(_, allowed)| allowed.as_str()).collect()
+    };
+    let (all, http, verifier) = (of("warifu"), of("http"), of("verifier"));
+    assert_eq!(of("sqlite-log"), [all[0]; 2]);
+    assert_eq!(verifier.len(), 1);
+    // Those of the operators' address are anywhere.
+    let seated = http.iter().filter(|allowed| **allowed != all[0]);
+    if thread::available_parallelism().unwrap().get() > 1 {
+        assert_ne!(verifier[0], all[0]);
+        assert!(seated.clone().next().is_some(), "{threads:?}");
+        assert!(seated.clone().all(|allowed| *allowed != verifier[0]));
+    } else {
+        assert_eq!(seated.count(), 0, "{threads:?}");
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use warifu_server::clock::Clock;
 use warifu_server::config::Limits;
 use warifu_server::metrics::Metrics;
+use warifu_server::processors::Processors;
 use warifu_server::serve::{Door, serve};
 use warifu_server::tls::{Tls, TlsError, TlsFiles};
 
@@ -63,6 +64,7 @@ impl Server {
             },
             tls: Some(tls),
             metrics: Arc::new(Metrics::new()),
+            processors: Processors::Shared,
         };
         let router = Router::new().route("/", get(|| async { "page" }));
         let (stop, stopped) = oneshot::channel::<()>();

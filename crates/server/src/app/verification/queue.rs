@@ -22,6 +22,7 @@ use crate::app::idempotency::Idempotency;
 use crate::app::session::Session;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
+use crate::processors::Seats;
 
 /// Codes that may wait; the next one is told that the service is busy.
 pub const WAITING_MAX: usize = 4_096;
@@ -157,17 +158,23 @@ pub(in crate::app) struct Queue {
 
 impl Queue {
     /// Opens the queue; the work ends when the queue is dropped. It has a thread and a runtime of its own: among the tasks of another runtime it would wait for its turn behind
-    /// the requests that wait for it.
+    /// the requests that wait for it. It runs on `seats`.
     ///
     /// # Errors
     /// [`Failure::Fault`] when there is no thread to be had; what [`Store::with_own_connection`](warifu_store::Store::with_own_connection) fails with.
-    pub(in crate::app) async fn open(verifier: Verifier) -> Result<Self, Failure> {
+    pub(in crate::app) async fn open(verifier: Verifier, seats: Seats) -> Result<Self, Failure> {
         let no_thread = |_| Failure::fault("there is no thread for verification");
         let metrics = Arc::clone(&verifier.metrics);
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (tell, opened) = oneshot::channel();
         let serve = move || {
-            let runtime = match Builder::new_current_thread().enable_all().build() {
+            seats.take();
+            let runtime = Builder::new_current_thread()
+                // Of the threads for blocking work, if there ever is one.
+                .on_thread_start(move || seats.leave())
+                .enable_all()
+                .build();
+            let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => {
                     let _ = tell.send(Err(no_thread(error)));
