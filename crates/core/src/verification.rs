@@ -2,7 +2,7 @@
 //! batch, and one conditional write on [`Counter::version`] makes the decision true (invariant 5).
 
 use crate::life;
-use crate::oath::{Code, Parameters, Seed, totp};
+use crate::oath::{Code, Parameters, totp};
 use crate::service::Policy;
 use crate::time::{SECOND_MS, UnixMillis};
 use crate::token::{RevokedBy, Standing};
@@ -130,7 +130,7 @@ impl Verdict {
     }
 }
 
-/// Judges `code` at the server's time `now` and gives the verdict and the counter to write. The counter differs from
+/// Judges `code`, where the token shows `codes`, at the server's time `now` and gives the verdict and the counter to write. The counter differs from
 /// the given one in its version if and only if something is to be written.
 ///
 /// All candidate steps are computed and compared in constant time, whatever the state of the token (R20); only steps above
@@ -138,18 +138,16 @@ impl Verdict {
 #[must_use]
 pub fn decide(
     counter: &Counter,
-    seed: &Seed,
-    parameters: &Parameters,
+    codes: &totp::Codes,
     code: &Code,
     policy: &Policy,
     now: UnixMillis,
 ) -> (Verdict, Counter) {
-    let here = parameters.time_step(now.seconds());
-    let codes = totp::Codes::new(seed, parameters);
+    let here = codes.parameters().time_step(now.seconds());
     let mut fresh = None;
     let mut used = false;
     for step in candidates(counter, policy, here) {
-        let right = codes.at(step).equals(code);
+        let right = codes.shows(code, step);
         if right && step > counter.last_step {
             fresh = Some(step);
         }
@@ -167,34 +165,32 @@ pub fn decide(
     wrong(counter, policy)
 }
 
-/// Judges two consecutive codes of a token whose clock went astray (R17, RFC 4226 §7.4). Right, they set the drift to where
+/// Judges two consecutive codes of a token, which shows `shown`, whose clock went astray (R17, RFC 4226 §7.4). Right, they set the drift to where
 /// the clock is; both are used up. Wrong, they count as one wrong code. One code alone never moves the window.
 ///
 /// Work and comparisons are the same whatever the codes are, as in [`decide`].
 #[must_use]
 pub fn resynchronise(
     counter: &Counter,
-    seed: &Seed,
-    parameters: &Parameters,
+    shown: &totp::Codes,
     codes: &[Code; 2],
     policy: &Policy,
     now: UnixMillis,
 ) -> (Verdict, Counter) {
-    let here = parameters.time_step(now.seconds());
+    let here = shown.parameters().time_step(now.seconds());
     let reach = i64::from(RESYNCHRONISATION_STEPS);
-    let shown = totp::Codes::new(seed, parameters);
     let mut found = None;
     let mut used = false;
     let mut before = false;
     for step in here - reach..=here + reach {
-        let second = shown.at(step).equals(&codes[1]);
+        let second = shown.shows(&codes[1], step);
         let both = before & second;
         // The first of the two must be unused as well.
         if both && step - 1 > counter.last_step {
             found = Some(step);
         }
         used |= both && step <= counter.last_step;
-        before = shown.at(step).equals(&codes[0]);
+        before = shown.shows(&codes[0], step);
     }
     if let Some(unjudged) = unjudged(counter) {
         return (unjudged, *counter);

@@ -227,8 +227,7 @@ impl World {
         let (token, counter) = self.token.as_mut()?;
         let (verdict, next) = decide(
             counter,
-            &self.seed,
-            &token.parameters,
+            &totp::Codes::new(&self.seed, &token.parameters),
             code,
             &self.policy,
             self.now,

@@ -112,16 +112,17 @@ impl Restore {
     }
 
     fn ask_core(&self, data: &Data, event: Event) -> Option<Counter> {
-        let (parameters, policy) = (&self.policy.parameters, &self.policy);
+        let policy = &self.policy;
+        let shown = totp::Codes::new(&self.seed, &policy.parameters);
         let (counter, now) = (&data.counter, self.now(data));
         let (verdict, next) = match event {
             Event::Code(step) => {
                 let code = self.code(step);
-                decide(counter, &self.seed, parameters, &code, policy, now)
+                decide(counter, &shown, &code, policy, now)
             }
             Event::Codes(step) => {
                 let codes = [self.code(step), self.code(step + 1)];
-                resynchronise(counter, &self.seed, parameters, &codes, policy, now)
+                resynchronise(counter, &shown, &codes, policy, now)
             }
             Event::Pass | Event::Copy | Event::Restore => return None,
         };

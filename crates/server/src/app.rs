@@ -116,7 +116,7 @@ impl App {
             mail_waits: Arc::clone(&mail_waits),
             webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
-            opened: Opened::default(),
+            opened: Arc::new(Opened::default()),
         };
         let seats = settings.processors.seats(Work::Verification);
         let verifications = Queue::open(verifier, seats).await?;

@@ -1,9 +1,9 @@
 //! HOTP, RFC 4226: a code from a seed and a counter.
 
 use hmac::{Hmac, KeyInit, Mac};
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
-use super::{Algorithm, Code, Seed, digits_allowed};
+use super::{Algorithm, CODE_DIGITS_MAX, Code, Seed, digits_allowed};
 
 /// The codes of one seed, for whoever looks at several: the key is set up once.
 pub struct Codes {
@@ -41,8 +41,10 @@ impl Codes {
 
     fn of(&self, keyed: &(impl Mac + Clone), counter: u64) -> Code {
         let mac = keyed.clone().chain_update(counter.to_be_bytes());
-        let mac = Zeroizing::new(mac.finalize().into_bytes().to_vec());
-        shown(&mac, self.digits)
+        let mut mac = mac.finalize().into_bytes();
+        let code = shown(&mac, self.digits);
+        mac.as_mut_slice().zeroize();
+        code
     }
 }
 
@@ -70,12 +72,14 @@ pub fn code_of_mac(mac: &[u8], digits: u8) -> Option<Code> {
 }
 
 fn shown(mac: &[u8], digits: u8) -> Code {
-    let digits = digits.min(9);
-    let width = usize::from(digits);
-    Code(format!(
-        "{:0width$}",
-        truncated(mac) % 10_u32.pow(u32::from(digits))
-    ))
+    let len = digits.min(CODE_DIGITS_MAX);
+    let mut digits = [0; CODE_DIGITS_MAX as usize];
+    let mut rest = truncated(mac);
+    for digit in digits[..usize::from(len)].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    Code { digits, len }
 }
 
 /// Dynamic truncation, RFC 4226 §5.3 step 2: 31 bits at the offset that the last half-byte names.

@@ -123,7 +123,14 @@ impl Seed {
 
 /// A code as a person typed it: exactly so many ASCII digits. Has no `Debug`, so it cannot slip into a log (R24).
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Code(String);
+pub struct Code {
+    /// ASCII.
+    digits: [u8; CODE_DIGITS_MAX as usize],
+    len: u8,
+}
+
+/// No code has more: 31 bits are less than ten digits.
+const CODE_DIGITS_MAX: u8 = 9;
 
 /// The typed text is no code: not the right number of digits, or not digits at all. Refused before it is judged and so
 /// never counted (R28).
@@ -157,23 +164,35 @@ impl Code {
     /// # Errors
     /// [`NotACode`] otherwise.
     pub fn exact(text: &str, digits: u8) -> Result<Self, NotACode> {
-        if text.len() == usize::from(digits) && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotACode { digits })
-        }
+        let right =
+            text.len() == usize::from(digits) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let code = right.then(|| Self::of(text.as_bytes())).flatten();
+        code.ok_or(NotACode { digits })
+    }
+
+    /// These ASCII digits; `None` for more than there can be.
+    fn of(shown: &[u8]) -> Option<Self> {
+        let mut digits = [0; CODE_DIGITS_MAX as usize];
+        digits.get_mut(..shown.len())?.copy_from_slice(shown);
+        let len = u8::try_from(shown.len()).ok()?;
+        Some(Self { digits, len })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.digits[..usize::from(self.len)]
     }
 
     /// The digits, leading zeros kept.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        // They are ASCII.
+        core::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
     /// Equal or not, in a time that does not depend on where the two differ (R20).
     #[must_use]
     pub fn equals(&self, other: &Self) -> bool {
         use subtle::ConstantTimeEq as _;
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.bytes().ct_eq(other.bytes()).into()
     }
 }

@@ -2,24 +2,59 @@
 
 use super::{Code, Parameters, Seed, hotp};
 
-/// The codes of one seed, for whoever looks at several time steps.
-pub struct Codes(hotp::Codes);
+/// The codes of one token, for whoever looks at several time steps.
+pub struct Codes {
+    hotp: hotp::Codes,
+    parameters: Parameters,
+    /// Those that were computed beforehand, of this step and the two after it.
+    computed: Option<(i64, [Code; 3])>,
+}
 
 impl Codes {
     /// The codes of these parameters.
     #[must_use]
     pub fn new(seed: &Seed, parameters: &Parameters) -> Self {
-        Self(hotp::Codes::new(
-            seed,
-            parameters.algorithm,
-            parameters.digits,
-        ))
+        Self {
+            hotp: hotp::Codes::new(seed, parameters.algorithm, parameters.digits),
+            parameters: *parameters,
+            computed: None,
+        }
+    }
+
+    /// The same, with the codes of one time step, the one before and the one after computed at once, so that nothing is left to do when they are looked at.
+    #[must_use]
+    pub fn computed_around(self, time_step: i64) -> Self {
+        let first = time_step.saturating_sub(1);
+        let codes = [0, 1, 2].map(|offset| self.at(first.saturating_add(offset)));
+        Self {
+            computed: Some((first, codes)),
+            ..self
+        }
+    }
+
+    /// How the codes are computed.
+    #[must_use]
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// The code of one time step. A step before 1970 is taken as step 0: no clock that is right shows one.
     #[must_use]
     pub fn at(&self, time_step: i64) -> Code {
-        self.0.at(u64::try_from(time_step).unwrap_or(0))
+        self.hotp.at(u64::try_from(time_step).unwrap_or(0))
+    }
+
+    /// Whether `code` is the one of a time step, compared in constant time (R20).
+    #[must_use]
+    pub fn shows(&self, code: &Code, time_step: i64) -> bool {
+        let known = self.computed.as_ref().and_then(|(first, codes)| {
+            let at = time_step.checked_sub(*first)?;
+            codes.get(usize::try_from(at).ok()?)
+        });
+        known.map_or_else(
+            || self.at(time_step).equals(code),
+            |known| known.equals(code),
+        )
     }
 }
 
@@ -87,6 +122,27 @@ mod tests {
         assert_eq!(of(119), "46119246");
         assert_eq!(of(120), "30882438");
         assert_eq!(of(20_000_000_000), "03964845");
+    }
+
+    #[test]
+    fn r20_codes_that_were_computed_beforehand_are_those_that_are_looked_at() {
+        let parameters = Parameters {
+            algorithm: Algorithm::Sha256,
+            digits: 6,
+            step_s: 60,
+        };
+        let seed = seed(Algorithm::Sha256);
+        let fresh = Codes::new(&seed, &parameters);
+        for around in [8, 0, i64::MIN, i64::MAX] {
+            let computed = Codes::new(&seed, &parameters).computed_around(around);
+            for step in (-3..=12).chain([i64::MIN, i64::MAX]) {
+                for shown in -3..=12 {
+                    let code = fresh.at(shown);
+                    let expected = fresh.at(step).equals(&code);
+                    assert_eq!(computed.shows(&code, step), expected, "{around}, {step}");
+                }
+            }
+        }
     }
 
     #[test]

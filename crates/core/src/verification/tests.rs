@@ -1,7 +1,7 @@
 //! What is accepted, counted and refused, step by step.
 
 use super::*;
-use crate::oath::Algorithm;
+use crate::oath::{Algorithm, Seed};
 
 const NOW: UnixMillis = UnixMillis(1_790_000_040_000);
 
@@ -28,8 +28,7 @@ impl Bench {
     fn verify(&mut self, now: UnixMillis, code: &Code) -> Verdict {
         let (verdict, next) = decide(
             &self.counter,
-            &self.seed,
-            &self.policy.parameters,
+            &totp::Codes::new(&self.seed, &self.policy.parameters),
             code,
             &self.policy,
             now,
@@ -165,8 +164,7 @@ fn r16_a_clock_that_wanders_two_steps_is_followed_and_no_further() {
 fn resynchronise_at(bench: &mut Bench, now: UnixMillis, codes: &[Code; 2]) -> Verdict {
     let (verdict, next) = resynchronise(
         &bench.counter,
-        &bench.seed,
-        &bench.policy.parameters,
+        &totp::Codes::new(&bench.seed, &bench.policy.parameters),
         codes,
         &bench.policy,
         now,

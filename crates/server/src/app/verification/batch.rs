@@ -16,7 +16,7 @@ use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Settlement, St
 use warifu_vault::VaultError;
 
 use super::Word;
-use super::bearer::{Bearer, Found, Opened};
+use super::bearer::{Bearer, Found, Known, Opened};
 use super::ground;
 use super::queue::{Answer, Channel, Codes, Job, Login, Question};
 use crate::app::Failure;
@@ -35,7 +35,7 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) mail_waits: Arc<Notify>,
     pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
-    pub(in crate::app) opened: Opened,
+    pub(in crate::app) opened: Arc<Opened>,
 }
 
 /// What is to become of a job.
@@ -108,7 +108,8 @@ impl Verifier {
         };
         let began = Instant::now();
         let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
-        let settled = match self.settle(&questions, now, ahead).await {
+        let known = self.known(&mut jobs, now);
+        let settled = match self.settle(&questions, known, now, ahead).await {
             Ok(settled) => settled,
             Err(Failure::Store(error)) if error.is_conflict() => Settled::all_again(jobs.len()),
             Err(failure) => return answer_all(jobs, &failure),
@@ -166,19 +167,34 @@ impl Verifier {
         again
     }
 
+    /// Who is remembered of the askers: by what was known when each code came in, or now.
+    fn known(&self, jobs: &mut [Job], now: UnixMillis) -> Vec<Option<Arc<Known>>> {
+        jobs.iter_mut()
+            .map(|job| {
+                let then = job.known.take().filter(|known| !known.bearer.is_over(now));
+                then.or_else(|| self.opened.known(&job.question.login, now))
+            })
+            .collect()
+    }
+
     /// Gives the fate of each question, in their order.
     async fn settle(
         self: &Arc<Self>,
         questions: &[Arc<Question>],
+        known: Vec<Option<Arc<Known>>>,
         now: UnixMillis,
         ahead: bool,
     ) -> Result<Settled, Failure> {
-        let settled = self.attempt(questions, now, ahead, Steps::One).await?;
+        let settled = self
+            .attempt(questions, known.clone(), now, ahead, Steps::One)
+            .await?;
         if let Some(settled) = settled {
             return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
-        let settled = self.attempt(questions, now, ahead, Steps::Several).await?;
+        let settled = self
+            .attempt(questions, known, now, ahead, Steps::Several)
+            .await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
         Ok(settled.unwrap_or_else(|| Settled::all_again(questions.len())))
     }
@@ -187,11 +203,11 @@ impl Verifier {
     async fn attempt(
         self: &Arc<Self>,
         questions: &[Arc<Question>],
+        known: Vec<Option<Arc<Known>>>,
         now: UnixMillis,
         ahead: bool,
         steps: Steps,
     ) -> Result<Option<Settled>, Failure> {
-        let known = self.remembered(questions, now);
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
         let tx = self.store.begin_here(ahead).await?;
@@ -245,11 +261,11 @@ impl Verifier {
         &self,
         mut ground: Ground,
         questions: &[Arc<Question>],
-        known: Vec<Option<Arc<Bearer>>>,
+        known: Vec<Option<Arc<Known>>>,
         now: UnixMillis,
         steps: Steps,
     ) -> Judgement<Result<Batch, Failure>> {
-        let found = self.found(questions, known, &mut ground);
+        let found = self.found(questions, known, &mut ground, now);
         let (drafts, folds) = self.fold(questions, found, &ground, now);
         let mut batch = Batch {
             drafts,
@@ -280,8 +296,9 @@ impl Verifier {
     fn found(
         &self,
         questions: &[Arc<Question>],
-        known: Vec<Option<Arc<Bearer>>>,
+        known: Vec<Option<Arc<Known>>>,
         ground: &mut Ground,
+        now: UnixMillis,
     ) -> Vec<Result<Found, Failure>> {
         let mut stored = std::mem::take(&mut ground.bearers);
         let mut opened: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
@@ -289,12 +306,12 @@ impl Verifier {
             .iter()
             .zip(known)
             .map(|(question, known)| match known {
-                Some(bearer) => Ok(Found::Bearer(bearer)),
+                Some(known) => Ok(Found::Bearer(known)),
                 None => opened
                     .entry(&question.login)
                     .or_insert_with_key(|login| {
                         let key = (login.service_id.clone(), login.login_id.clone());
-                        self.open(login, stored.remove(&key))
+                        self.open(login, stored.remove(&key), now)
                     })
                     .clone(),
             })
@@ -381,7 +398,7 @@ impl Verifier {
                 .channel
                 .sees(&question.login.service_id, contract_id)
         });
-        let bearer = match found {
+        let known = match found {
             _ if !seen => return Draft::refused(Refusal::NotFound),
             Found::Nobody => return Draft::refused(Refusal::NotFound),
             Found::NoToken {
@@ -399,8 +416,9 @@ impl Verifier {
                     },
                 };
             }
-            Found::Bearer(bearer) => bearer,
+            Found::Bearer(known) => known,
         };
+        let (bearer, shown) = (&known.bearer, &known.shown);
         let codes = match question.proof.codes(bearer.parameters.digits) {
             Ok(codes) => codes,
             Err(refusal) => return Draft::refused(refusal),
@@ -422,22 +440,18 @@ impl Verifier {
             before: hot.counter,
             after: hot.counter,
         });
-        let (parameters, policy) = (&bearer.parameters, &rules.policy);
-        let counter = fold.after.behind(rules.fence, parameters, policy);
+        let policy = &rules.policy;
+        let counter = fold.after.behind(rules.fence, &bearer.parameters, policy);
         let (verdict, next) = match (expired(&counter, bearer.expires_at, now), &codes) {
             (Some(over), _) => (over, counter),
-            (None, Codes::One(code)) => {
-                decide(&counter, &bearer.seed, parameters, code, policy, now)
-            }
-            (None, Codes::Two(codes)) => {
-                resynchronise(&counter, &bearer.seed, parameters, codes, policy, now)
-            }
+            (None, Codes::One(code)) => decide(&counter, shown, code, policy, now),
+            (None, Codes::Two(codes)) => resynchronise(&counter, shown, codes, policy, now),
         };
         // A counter of the same version has nothing to write, and the fence is no part of it.
         if next.version != fold.after.version {
             fold.after = next;
         }
-        Draft::Judged(bearer, verdict)
+        Draft::Judged(Arc::clone(bearer), verdict)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is behind a login: the user with the opened token, remembered while it is used often.
+//! Who is behind a login: the user with the opened token, remembered while it is used often, and what that token shows.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 use warifu_core::id::{ContractId, TokenId, UserId};
 use warifu_core::life::is_over;
-use warifu_core::oath::{Parameters, Seed};
+use warifu_core::oath::{Parameters, Seed, totp};
 use warifu_core::time::UnixMillis;
 use warifu_store::{CounterNo, StoredBearer};
 
 use super::batch::Verifier;
-use super::queue::{Login, Question};
+use super::queue::Login;
 use crate::app::Failure;
 use crate::app::keys::Column;
 
@@ -32,6 +32,13 @@ impl Opened {
     fn cache(&self) -> MutexGuard<'_, LruCache<Login, Arc<Bearer>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Who is remembered of a login, with what the token shows around `now`. Another node may have renewed a token: one that is remembered as over is looked at
+    /// again.
+    pub(super) fn known(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
+        let bearer = self.cache().get(login).map(Arc::clone)?;
+        (!bearer.is_over(now)).then(|| Known::of(bearer, now))
+    }
 }
 
 /// A user with an opened token.
@@ -46,10 +53,32 @@ pub(super) struct Bearer {
     pub(super) seed: Seed,
 }
 
+impl Bearer {
+    /// Whether the token's life is over, as far as is remembered.
+    pub(super) fn is_over(&self, now: UnixMillis) -> bool {
+        is_over(self.expires_at, now)
+    }
+}
+
+/// A bearer with what the token shows around a moment. Where somebody is remembered, it is computed by the thread that the request came in on, not by the one that
+/// judges all of them.
+pub(super) struct Known {
+    pub(super) bearer: Arc<Bearer>,
+    pub(super) shown: totp::Codes,
+}
+
+impl Known {
+    fn of(bearer: Arc<Bearer>, now: UnixMillis) -> Arc<Self> {
+        let here = bearer.parameters.time_step(now.seconds());
+        let shown = totp::Codes::new(&bearer.seed, &bearer.parameters).computed_around(here);
+        Arc::new(Self { bearer, shown })
+    }
+}
+
 /// Who is behind a login.
 #[derive(Clone)]
 pub(super) enum Found {
-    Bearer(Arc<Bearer>),
+    Bearer(Arc<Known>),
     NoToken {
         user_id: UserId,
         contract_id: ContractId,
@@ -62,7 +91,7 @@ impl Found {
     /// The company of the user; `None` when there is no such user.
     pub(super) fn contract_id(&self) -> Option<&ContractId> {
         match self {
-            Self::Bearer(bearer) => Some(&bearer.contract_id),
+            Self::Bearer(known) => Some(&known.bearer.contract_id),
             Self::NoToken { contract_id, .. } => Some(contract_id),
             Self::Nobody => None,
         }
@@ -70,25 +99,6 @@ impl Found {
 }
 
 impl Verifier {
-    /// The bearers of the questions, as far as this node remembers them.
-    pub(super) fn remembered(
-        &self,
-        questions: &[Arc<Question>],
-        now: UnixMillis,
-    ) -> Vec<Option<Arc<Bearer>>> {
-        let mut opened = self.opened.cache();
-        questions
-            .iter()
-            // Another node may have renewed it: who is remembered as over is looked at again.
-            .map(|question| {
-                opened
-                    .get(&question.login)
-                    .filter(|bearer| !is_over(bearer.expires_at, now))
-                    .map(Arc::clone)
-            })
-            .collect()
-    }
-
     /// Who is behind a login, from what the database has, and remembers it.
     ///
     /// # Errors
@@ -97,6 +107,7 @@ impl Verifier {
         &self,
         login: &Login,
         stored: Option<StoredBearer>,
+        now: UnixMillis,
     ) -> Result<Found, Failure> {
         let Some(stored) = stored else {
             return Ok(Found::Nobody);
@@ -129,7 +140,7 @@ impl Verifier {
             seed,
         });
         self.opened.cache().put(login.clone(), Arc::clone(&bearer));
-        Ok(Found::Bearer(bearer))
+        Ok(Found::Bearer(Known::of(bearer, now)))
     }
 
     /// Forgets what is remembered of a login; the next look finds the token that lives.

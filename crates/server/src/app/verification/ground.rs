@@ -16,7 +16,7 @@ use warifu_core::verification::{Counter, Verdict};
 use warifu_store::{CounterNo, Ground, NewAnswer, Tx, Wanted};
 
 use super::batch::{Draft, Fold};
-use super::bearer::Bearer;
+use super::bearer::Known;
 use super::queue::{Answer, Channel, Login, Question};
 use super::{Verification, Verified};
 use crate::app::Failure;
@@ -29,7 +29,7 @@ use crate::clock::naming_rng;
 /// What the questions are judged by, to be read; `known` are the bearers that are remembered.
 pub(super) fn wanted<'a>(
     questions: &'a [Arc<Question>],
-    known: &'a [Option<Arc<Bearer>>],
+    known: &'a [Option<Arc<Known>>],
 ) -> Wanted<'a> {
     let mut wanted = Wanted::default();
     let mut logins = HashSet::new();
@@ -43,7 +43,10 @@ pub(super) fn wanted<'a>(
         add(&mut wanted.services, service_id);
         match known {
             // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
-            Some(bearer) => wanted.counters.push((bearer.counter_no, &bearer.user_id)),
+            Some(known) => {
+                let bearer = &known.bearer;
+                wanted.counters.push((bearer.counter_no, &bearer.user_id));
+            }
             None if logins.insert(&question.login) => {
                 wanted.logins.push((service_id, login_id.as_str()));
             }

@@ -15,11 +15,13 @@ use warifu_core::refusal::Refusal;
 use zeroize::Zeroizing;
 
 use super::batch::Verifier;
+use super::bearer::{Known, Opened};
 use super::{Verification, Verified};
 use crate::app::Failure;
 use crate::app::api_clients::ApiCaller;
 use crate::app::idempotency::Idempotency;
 use crate::app::session::Session;
+use crate::clock::Clock;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::processors::Seats;
@@ -124,6 +126,8 @@ pub(super) enum Answer {
 pub(super) struct Job {
     /// Shared with the thread that judges it.
     pub(super) question: Arc<Question>,
+    /// Who was remembered when it came in. Taken by its first judgement: another one looks again.
+    pub(super) known: Option<Arc<Known>>,
     /// How often another node's write came between.
     pub(super) losses: u32,
     /// Whether the data keys were read anew for it.
@@ -153,6 +157,8 @@ impl Job {
 /// The entrance.
 pub(in crate::app) struct Queue {
     sender: mpsc::Sender<Job>,
+    opened: Arc<Opened>,
+    clock: Clock,
     metrics: Arc<Metrics>,
 }
 
@@ -165,8 +171,9 @@ impl Queue {
     pub(in crate::app) async fn open(verifier: Verifier, seats: Seats) -> Result<Self, Failure> {
         let no_thread = |_| Failure::fault("there is no thread for verification");
         let metrics = Arc::clone(&verifier.metrics);
+        let (opened, clock) = (Arc::clone(&verifier.opened), verifier.clock.clone());
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let (tell, opened) = oneshot::channel();
+        let (tell, ready) = oneshot::channel();
         let serve = move || {
             seats.take();
             let runtime = Builder::new_current_thread()
@@ -197,10 +204,15 @@ impl Queue {
             .name(VERIFIER.to_owned())
             .spawn(serve)
             .map_err(no_thread)?;
-        opened
+        ready
             .await
             .unwrap_or(Err(Failure::fault("the verification has ended")))?;
-        Ok(Self { sender, metrics })
+        Ok(Self {
+            sender,
+            opened,
+            clock,
+            metrics,
+        })
     }
 
     /// Waits for the answer, which comes after the commit.
@@ -209,18 +221,19 @@ impl Queue {
     /// [`Refusal::Busy`] when [`WAITING_MAX`] wait already; else what refuses or fails the question.
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
         let (reply, answer) = oneshot::channel();
+        let place = self.sender.clone().try_reserve_owned();
+        let place = place.map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Failure::from(Refusal::Busy),
+            mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
+        })?;
         let job = Job {
+            known: self.opened.known(&question.login, self.clock.now()),
             question: Arc::new(question),
             losses: 0,
             keys_were_read: false,
             reply,
             lane: Lane::here(),
         };
-        let place = self.sender.clone().try_reserve_owned();
-        let place = place.map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Failure::from(Refusal::Busy),
-            mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
-        })?;
         // The first code that is handed over wakes the verifier: better with all that came with it.
         Lane::later(move || drop(place.send(job)));
         let waiting = WAITING_MAX - self.sender.capacity();
