@@ -85,9 +85,9 @@ pub mod limits {
     pub const SQLITE_WRITER_CACHE_KIB: usize = 16 * 1024;
     /// The write-ahead log is cut back to this after a checkpoint.
     pub const SQLITE_WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
-    /// Pages in the write-ahead log after which it is carried over into the file: 32 MiB. Pages that are written again and again,
-    /// as those of counters are, are then carried over once.
-    pub const SQLITE_CHECKPOINT_PAGES: u32 = 8 * 1024;
+    /// Pages in the write-ahead log after which it is carried over into the file: 60 MiB, less than is kept of it. Pages that are written again
+    /// and again, as those of counters are, are then carried over once.
+    pub const SQLITE_CHECKPOINT_PAGES: u32 = 15 * 1024;
     /// How long PostgreSQL may take to accept a connection.
     pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
     /// How long a connection to PostgreSQL may lie idle before the system asks whether the other end is still there.
