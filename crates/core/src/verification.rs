@@ -133,7 +133,7 @@ impl Verdict {
 /// Judges `code`, where the token shows `codes`, at the server's time `now` and gives the verdict and the counter to write. The counter differs from
 /// the given one in its version if and only if something is to be written.
 ///
-/// All candidate steps are computed and compared in constant time, whatever the state of the token (R20); only steps above
+/// All candidate steps are compared in constant time, whatever the code and the state of the token (R20); only steps above
 /// `last_step` can win (R13, R14).
 #[must_use]
 pub fn decide(

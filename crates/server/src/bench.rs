@@ -157,12 +157,14 @@ impl Bench {
         })
     }
 
-    /// Where the clients run. Beside SQLite that is where codes are judged: there connections are busier. PostgreSQL is a third who needs a place, and finds it best where
-    /// clients are not tied to any.
+    /// Where the clients run. Of two processors, beside SQLite, that is where codes are judged: connections are busier. PostgreSQL is a third who needs a place, and finds it
+    /// best where clients are not tied to any; so do they where there are more processors.
     fn seats(&self) -> Seats {
         match self.database {
-            DatabaseConfig::Sqlite { .. } => self.processors.seats(Work::Verification),
-            DatabaseConfig::Postgres(_) => Seats::default(),
+            DatabaseConfig::Sqlite { .. } if processors() == 2 => {
+                self.processors.seats(Work::Verification)
+            }
+            DatabaseConfig::Sqlite { .. } | DatabaseConfig::Postgres(_) => Seats::default(),
         }
     }
 
@@ -222,7 +224,7 @@ impl Bench {
             tokens: self.bank.tokens,
             database: kind(&self.database),
             clients,
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            processors: processors(),
             processors_are: self.processors,
         };
         node.stop().await?;
@@ -273,6 +275,11 @@ impl Meter {
             },
         }
     }
+}
+
+/// Processors that there are for all.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The median of some small writes, each followed by an fsync.

@@ -80,7 +80,7 @@ struct Held {
 }
 
 impl Lanes {
-    /// Opens one lane for each processor, but no more than `most`, nor than [`LANES_MAX`]; they run on `seats`.
+    /// Opens one lane for each processor, also where they may not use the last one, but no more than `most`, nor than [`LANES_MAX`]; they run on `seats`.
     ///
     /// # Errors
     /// When the system has no thread or no look-out for the network to give.
@@ -177,6 +177,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::processors::{Processors, Work, numbers};
 
     #[test]
     fn what_requests_of_one_moment_put_off_is_done_together_after_them() {
@@ -204,6 +205,24 @@ mod tests {
         }
         let expected = ["asks 0", "asks 1", "asks 2", "done 0", "done 1", "done 2"];
         assert_eq!(*seen.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn work_that_blocks_leaves_the_seats_of_its_lane() {
+        let here = || rustix::thread::sched_getaffinity(None).unwrap();
+        let all = here();
+        let lane = open_lane(Processors::Divided.seats(Work::Connections)).unwrap();
+        let (tell, told) = channel();
+        lane.runtime.spawn(async move {
+            let blocking = tokio::task::spawn_blocking(here).await.unwrap();
+            tell.send((here(), blocking)).unwrap();
+        });
+        let (seated, blocking) = told.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(blocking, all);
+        // Where there are two processors or more, and no quota, a lane may not use all of them.
+        let processors = thread::available_parallelism().unwrap().get();
+        let divided = processors > 1 && processors == numbers(&all).len();
+        assert_eq!(seated != all, divided);
     }
 
     #[test]

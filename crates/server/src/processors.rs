@@ -77,10 +77,12 @@ impl Seats {
 
     /// From now on this thread runs wherever the process may: for those that one with a seat has started, to do something else.
     pub(crate) fn leave(&self) {
-        if self.0.is_some()
-            && let Ok(allowed) = allowed()
-        {
-            run_on(&allowed);
+        if self.0.is_none() {
+            return;
+        }
+        match allowed() {
+            Ok(allowed) => run_on(&allowed),
+            Err(error) => tracing::warn!(%error, "a thread stays where it was started"),
         }
     }
 }
@@ -96,7 +98,7 @@ fn allowed() -> io::Result<CpuSet> {
     Ok(sched_getaffinity(Some(getpid()))?)
 }
 
-fn numbers(set: &CpuSet) -> Vec<usize> {
+pub(crate) fn numbers(set: &CpuSet) -> Vec<usize> {
     (0..CpuSet::MAX_CPU)
         .filter(|&number| set.is_set(number))
         .collect()

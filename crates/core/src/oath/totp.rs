@@ -1,33 +1,59 @@
 //! TOTP, RFC 6238: the HOTP of the time step.
 
+use core::cell::OnceCell;
+
 use super::{Code, Parameters, Seed, hotp};
 
 /// The codes of one token, for whoever looks at several time steps.
-pub struct Codes {
-    hotp: hotp::Codes,
-    parameters: Parameters,
-    /// Those that were computed beforehand, of this step and the two after it.
-    computed: Option<(i64, [Code; 3])>,
+pub struct Codes<'a> {
+    seed: &'a Seed,
+    parameters: &'a Parameters,
+    computed: Option<&'a Around>,
+    /// Set up when the first code is computed.
+    hotp: OnceCell<hotp::Codes>,
 }
 
-impl Codes {
-    /// The codes of these parameters.
+/// The codes of one time step, the one before and the one after, computed before they are looked at. Nothing else of the token is in it.
+pub struct Around {
+    first: i64,
+    codes: [Code; 3],
+}
+
+impl Around {
+    /// Those around a time step.
     #[must_use]
-    pub fn new(seed: &Seed, parameters: &Parameters) -> Self {
+    pub fn new(seed: &Seed, parameters: &Parameters, time_step: i64) -> Self {
+        let codes = Codes::new(seed, parameters);
+        let first = time_step.saturating_sub(1);
         Self {
-            hotp: hotp::Codes::new(seed, parameters.algorithm, parameters.digits),
-            parameters: *parameters,
-            computed: None,
+            first,
+            codes: [0, 1, 2].map(|offset| codes.at(first.saturating_add(offset))),
         }
     }
 
-    /// The same, with the codes of one time step, the one before and the one after computed at once, so that nothing is left to do when they are looked at.
+    fn get(&self, time_step: i64) -> Option<&Code> {
+        let at = time_step.checked_sub(self.first)?;
+        self.codes.get(usize::try_from(at).ok()?)
+    }
+}
+
+impl<'a> Codes<'a> {
+    /// The codes of these parameters.
     #[must_use]
-    pub fn computed_around(self, time_step: i64) -> Self {
-        let first = time_step.saturating_sub(1);
-        let codes = [0, 1, 2].map(|offset| self.at(first.saturating_add(offset)));
+    pub const fn new(seed: &'a Seed, parameters: &'a Parameters) -> Self {
         Self {
-            computed: Some((first, codes)),
+            seed,
+            parameters,
+            computed: None,
+            hotp: OnceCell::new(),
+        }
+    }
+
+    /// The same, where some were computed beforehand, of the same token.
+    #[must_use]
+    pub fn with(self, computed: &'a Around) -> Self {
+        Self {
+            computed: Some(computed),
             ..self
         }
     }
@@ -35,22 +61,22 @@ impl Codes {
     /// How the codes are computed.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
-        &self.parameters
+        self.parameters
     }
 
     /// The code of one time step. A step before 1970 is taken as step 0: no clock that is right shows one.
     #[must_use]
     pub fn at(&self, time_step: i64) -> Code {
-        self.hotp.at(u64::try_from(time_step).unwrap_or(0))
+        let (algorithm, digits) = (self.parameters.algorithm, self.parameters.digits);
+        self.hotp
+            .get_or_init(|| hotp::Codes::new(self.seed, algorithm, digits))
+            .at(u64::try_from(time_step).unwrap_or(0))
     }
 
     /// Whether `code` is the one of a time step, compared in constant time (R20).
     #[must_use]
     pub fn shows(&self, code: &Code, time_step: i64) -> bool {
-        let known = self.computed.as_ref().and_then(|(first, codes)| {
-            let at = time_step.checked_sub(*first)?;
-            codes.get(usize::try_from(at).ok()?)
-        });
+        let known = self.computed.and_then(|computed| computed.get(time_step));
         known.map_or_else(
             || self.at(time_step).equals(code),
             |known| known.equals(code),
@@ -134,7 +160,8 @@ mod tests {
         let seed = seed(Algorithm::Sha256);
         let fresh = Codes::new(&seed, &parameters);
         for around in [8, 0, i64::MIN, i64::MAX] {
-            let computed = Codes::new(&seed, &parameters).computed_around(around);
+            let before = Around::new(&seed, &parameters, around);
+            let computed = Codes::new(&seed, &parameters).with(&before);
             for step in (-3..=12).chain([i64::MIN, i64::MAX]) {
                 for shown in -3..=12 {
                     let code = fresh.at(shown);

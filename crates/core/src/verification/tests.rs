@@ -313,3 +313,35 @@ fn r34_the_run_suspends_at_its_own_limit() {
     let wrong = bench.wrong_code(NOW);
     assert_eq!(bench.verify(NOW, &wrong), Verdict::SuspendedNow);
 }
+
+#[test]
+fn r13_r20_codes_computed_at_another_moment_change_no_verdict() {
+    let mut bench = Bench::new();
+    let parameters = bench.policy.parameters;
+    let here = parameters.time_step(NOW.seconds());
+    for drift in [-2, 0, 1] {
+        bench.counter.drift = drift;
+        bench.counter.last_step = here - 2;
+        for computed in here - 8..=here + 8 {
+            let around = totp::Around::new(&bench.seed, &parameters, computed);
+            let fresh = || totp::Codes::new(&bench.seed, &parameters);
+            let early = || fresh().with(&around);
+            for offset in -4..=4 {
+                let code = bench.code(NOW, offset);
+                let judge = |codes| decide(&bench.counter, &codes, &code, &bench.policy, NOW);
+                assert_eq!(
+                    judge(early()),
+                    judge(fresh()),
+                    "{drift}, {computed}, {offset}"
+                );
+                let two = [bench.code(NOW, offset), bench.code(NOW, offset + 1)];
+                let judge = |codes| resynchronise(&bench.counter, &codes, &two, &bench.policy, NOW);
+                assert_eq!(
+                    judge(early()),
+                    judge(fresh()),
+                    "{drift}, {computed}, {offset}"
+                );
+            }
+        }
+    }
+}

@@ -186,12 +186,14 @@ impl Verifier {
         ahead: bool,
     ) -> Result<Settled, Failure> {
         let settled = self
-            .attempt(questions, known.clone(), now, ahead, Steps::One)
+            .attempt(questions, known, now, ahead, Steps::One)
             .await?;
         if let Some(settled) = settled {
             return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
+        let look = |question: &Arc<Question>| self.opened.known(&question.login, now);
+        let known = questions.iter().map(look).collect();
         let settled = self
             .attempt(questions, known, now, ahead, Steps::Several)
             .await?;
@@ -418,7 +420,7 @@ impl Verifier {
             }
             Found::Bearer(known) => known,
         };
-        let (bearer, shown) = (&known.bearer, &known.shown);
+        let (bearer, shown) = (&known.bearer, known.codes());
         let codes = match question.proof.codes(bearer.parameters.digits) {
             Ok(codes) => codes,
             Err(refusal) => return Draft::refused(refusal),
@@ -426,7 +428,7 @@ impl Verifier {
         let hot = ground.counters.get(&bearer.counter_no);
         let Some(hot) = hot.filter(|hot| hot.counter.standing != Standing::Revoked) else {
             // What is remembered of this user is over; the next look finds the token that lives, if there is one.
-            self.forget(&question.login);
+            self.forget(&question.login, bearer);
             return Draft::Again { lost: true };
         };
         if hot.user_disabled {
@@ -444,8 +446,8 @@ impl Verifier {
         let counter = fold.after.behind(rules.fence, &bearer.parameters, policy);
         let (verdict, next) = match (expired(&counter, bearer.expires_at, now), &codes) {
             (Some(over), _) => (over, counter),
-            (None, Codes::One(code)) => decide(&counter, shown, code, policy, now),
-            (None, Codes::Two(codes)) => resynchronise(&counter, shown, codes, policy, now),
+            (None, Codes::One(code)) => decide(&counter, &shown, code, policy, now),
+            (None, Codes::Two(codes)) => resynchronise(&counter, &shown, codes, policy, now),
         };
         // A counter of the same version has nothing to write, and the fence is no part of it.
         if next.version != fold.after.version {

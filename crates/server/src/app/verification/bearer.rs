@@ -64,14 +64,19 @@ impl Bearer {
 /// judges all of them.
 pub(super) struct Known {
     pub(super) bearer: Arc<Bearer>,
-    pub(super) shown: totp::Codes,
+    shown: totp::Around,
 }
 
 impl Known {
     fn of(bearer: Arc<Bearer>, now: UnixMillis) -> Arc<Self> {
         let here = bearer.parameters.time_step(now.seconds());
-        let shown = totp::Codes::new(&bearer.seed, &bearer.parameters).computed_around(here);
+        let shown = totp::Around::new(&bearer.seed, &bearer.parameters, here);
         Arc::new(Self { bearer, shown })
+    }
+
+    /// What the token shows.
+    pub(super) fn codes(&self) -> totp::Codes<'_> {
+        totp::Codes::new(&self.bearer.seed, &self.bearer.parameters).with(&self.shown)
     }
 }
 
@@ -143,8 +148,14 @@ impl Verifier {
         Ok(Found::Bearer(Known::of(bearer, now)))
     }
 
-    /// Forgets what is remembered of a login; the next look finds the token that lives.
-    pub(super) fn forget(&self, login: &Login) {
-        self.opened.cache().pop(login);
+    /// Forgets this bearer of a login; the next look finds the token that lives. One that was found since is not forgotten.
+    pub(super) fn forget(&self, login: &Login, bearer: &Arc<Bearer>) {
+        let mut opened = self.opened.cache();
+        if opened
+            .peek(login)
+            .is_some_and(|remembered| Arc::ptr_eq(remembered, bearer))
+        {
+            opened.pop(login);
+        }
     }
 }
