@@ -21,7 +21,7 @@ use warifu_store::{DatabaseConfig, PostgresConfig};
 
 use crate::app::Failure;
 use crate::clock::Clock;
-use crate::processors::{Processors, Seats, Work};
+use crate::processors::{self, Processors, Seats, Work};
 pub use bank::TOKENS_MAX;
 use node::Used;
 pub use node::serve_node;
@@ -161,7 +161,7 @@ impl Bench {
     /// best where clients are not tied to any; so do they where there are more processors.
     fn seats(&self) -> Seats {
         match self.database {
-            DatabaseConfig::Sqlite { .. } if processors() == 2 => {
+            DatabaseConfig::Sqlite { .. } if processors::count() == 2 => {
                 self.processors.seats(Work::Verification)
             }
             DatabaseConfig::Sqlite { .. } | DatabaseConfig::Postgres(_) => Seats::default(),
@@ -224,7 +224,7 @@ impl Bench {
             tokens: self.bank.tokens,
             database: kind(&self.database),
             clients,
-            processors: processors(),
+            processors: processors::count(),
             processors_are: self.processors,
         };
         node.stop().await?;
@@ -275,11 +275,6 @@ impl Meter {
             },
         }
     }
-}
-
-/// Processors that there are for all.
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The median of some small writes, each followed by an fsync.

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
-use crate::processors::Seats;
+use crate::processors::{self, Seats};
 
 /// Lanes that a server has at most. Each keeps three files open.
 const LANES_MAX: usize = 16;
@@ -85,8 +85,8 @@ impl Lanes {
     /// # Errors
     /// When the system has no thread or no look-out for the network to give.
     pub(crate) fn open(most: usize, seats: Seats) -> io::Result<Self> {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let lanes = (0..processors.min(most).clamp(1, LANES_MAX)).map(|_| open_lane(seats));
+        let lanes =
+            (0..processors::count().min(most).clamp(1, LANES_MAX)).map(|_| open_lane(seats));
         lanes.collect::<io::Result<_>>().map(Self)
     }
 
@@ -220,8 +220,7 @@ mod tests {
         let (seated, blocking) = told.recv_timeout(Duration::from_secs(10)).unwrap();
         assert_eq!(blocking, all);
         // Where there are two processors or more, and no quota, a lane may not use all of them.
-        let processors = thread::available_parallelism().unwrap().get();
-        let divided = processors > 1 && processors == numbers(&all).len();
+        let divided = processors::count() > 1 && processors::count() == numbers(&all).len();
         assert_eq!(seated != all, divided);
     }
 

@@ -50,10 +50,9 @@ impl Processors {
                 return Seats::default();
             }
         };
-        let time_of = available_parallelism().map_or(1, usize::from);
         let Some((last, others)) = numbers(&allowed)
             .split_last()
-            .filter(|(_, others)| !others.is_empty() && time_of > others.len())
+            .filter(|(_, others)| !others.is_empty() && count() > others.len())
             .map(|(last, others)| (*last, others.to_vec()))
         else {
             return Seats::default();
@@ -85,6 +84,11 @@ impl Seats {
             Err(error) => tracing::warn!(%error, "a thread stays where it was started"),
         }
     }
+}
+
+/// How many processors' time this process may use; a quota counts.
+pub(crate) fn count() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 fn run_on(seats: &CpuSet) {
@@ -130,7 +134,7 @@ mod tests {
         let (connections, of_connections) = seated(Processors::Divided.seats(Work::Connections));
         let (verification, of_verification) = seated(Processors::Divided.seats(Work::Verification));
         assert_eq!([&of_connections, &of_verification], [&all, &all]);
-        if all.len() > 1 && available_parallelism().unwrap().get() == all.len() {
+        if all.len() > 1 && count() == all.len() {
             assert_eq!(verification, [all[all.len() - 1]]);
             assert_eq!(connections, all[..all.len() - 1]);
         } else {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use warifu_store::{DatabaseConfig, PostgresConfig};
 
 use super::loading::{Given, Source, without_password};
@@ -343,14 +344,11 @@ impl Given {
     }
 
     fn processors(&mut self) -> Processors {
-        match self.text(&settings::PROCESSORS) {
-            Some("shared") => Processors::Shared,
-            Some("divided") => Processors::Divided,
-            _ => {
-                self.wrong(&settings::PROCESSORS, "must be `shared` or `divided`");
-                Processors::default()
-            }
-        }
+        let text = self.text(&settings::PROCESSORS).unwrap_or_default();
+        Processors::from_str(text, false).unwrap_or_else(|_| {
+            self.wrong(&settings::PROCESSORS, "must be `shared` or `divided`");
+            Processors::default()
+        })
     }
 
     fn webhooks(&mut self) -> WebhookConfig {
