@@ -234,7 +234,6 @@ async fn divided_processors_keep_requests_from_verification() {
     let listed = numbers(all[0]);
     if processors > 1 && processors == listed.len() {
         assert_ne!(verifier[0], all[0]);
-        assert!(seated.clone().next().is_some(), "{threads:?}");
         let connections: HashSet<_> = seated.collect();
         assert_eq!(connections.len(), 1, "{threads:?}");
         let lists = connections.into_iter().chain(&verifier);
