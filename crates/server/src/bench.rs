@@ -188,6 +188,7 @@ impl Bench {
         let turn = duration / u32::try_from(TURNS).unwrap_or(1);
         // Warm both up, so that neither is measured while the other's caches fill.
         load.empty(turn / 4).await?;
+        load.make_ready(turn / 4);
         load.verify(&mut node, turn / 4).await?;
         let (mut empty, mut verified) = (Vec::new(), Vec::new());
         let (mut empty_used, mut used) = (Vec::new(), Vec::new());
@@ -195,6 +196,7 @@ impl Bench {
             let meter = Meter::of(&node)?;
             empty.push(load.empty(turn).await?);
             empty_used.push(meter.each(&node, empty.last())?);
+            load.make_ready(turn);
             let meter = Meter::of(&node)?;
             verified.push(load.verify(&mut node, turn).await?);
             used.push(meter.each(&node, verified.last())?);

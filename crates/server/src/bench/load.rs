@@ -2,7 +2,9 @@
 //!
 //! Each sends the code of its token for the time step it is at; when its share is through, it goes on to the next step. The node's
 //! clock follows the slowest, and nobody goes more than one step ahead of it: so every code is right, fresh, and within the window.
+//! Requests are made before they are measured, like the one for the empty handler: what a turn measures is not to be how fast clients compute codes.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -23,6 +25,10 @@ use crate::processors::Seats;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// Header lines of an answer.
 const HEADERS_MAX: usize = 32;
+/// Requests that are ready before a turn at most, of all clients; 300 bytes each. A client that has none left makes them one by one.
+const READY_MAX: usize = 200_000;
+/// Requests a second that all clients get ready for before it is known how many they need.
+const RATE_AT_FIRST: u128 = 10_000;
 
 /// How the answer to a right code begins. Once in a million, two neighbouring steps have the same digits: then those of the second are
 /// used up with those of the first, and the answer is right and as durable.
@@ -50,6 +56,8 @@ pub(super) struct Load {
     empty: Vec<Connection>,
     shared: Arc<Shared>,
     bank: Arc<Bank>,
+    /// Verifications a second in the last turn.
+    rate: u128,
 }
 
 /// What the clients of the product have in common.
@@ -75,8 +83,14 @@ struct Client {
     number: usize,
     connection: Connection,
     share: Range<u32>,
+    /// The token that is asked for next.
     next: u32,
+    /// The step of its code.
     step: Arc<AtomicI64>,
+    /// The next requests.
+    ready: VecDeque<String>,
+    /// Token and step of the first request that is not made yet.
+    unmade: (u32, i64),
 }
 
 /// One turn of one client.
@@ -146,8 +160,10 @@ impl Load {
                 number: at,
                 connection: connect(&lanes, at, &node.product).await?,
                 next: share.start,
+                unmade: (share.start, step),
                 share,
                 step: Arc::new(AtomicI64::new(step)),
+                ready: VecDeque::new(),
             });
             empty.push(connect(&lanes, at, &node.empty).await?);
         }
@@ -162,6 +178,7 @@ impl Load {
                 over: AtomicBool::new(false),
             }),
             bank: Arc::clone(bank),
+            rate: RATE_AT_FIRST,
         })
     }
 
@@ -176,12 +193,21 @@ impl Load {
 
     /// One verification, to see that the node is up.
     pub(super) async fn first_answer(&mut self) -> Result<(), BenchError> {
-        let step = self.shared.step.load(Ordering::Relaxed);
         if let Some(client) = self.product.first_mut() {
-            client.verify(&self.bank, step).await?;
+            client.verify(&self.bank).await?;
             client.advance();
         }
         Ok(())
+    }
+
+    /// Makes the requests of the next turn: half as many again as it would need at the rate of the last one.
+    pub(super) fn make_ready(&mut self, turn: Duration) {
+        let wanted = self.rate * turn.as_millis() * 3 / 2 / 1_000;
+        let wanted = usize::try_from(wanted).unwrap_or(READY_MAX).min(READY_MAX);
+        let each = wanted.div_ceil(self.product.len().max(1));
+        for client in &mut self.product {
+            client.make_ready(&self.bank, each);
+        }
     }
 
     /// Drives the handler that does nothing.
@@ -245,6 +271,7 @@ impl Load {
             tokio::select! {
                 gathered = &mut gathering => {
                     let (clients, rate) = gathered?;
+                    self.rate = rate.answers() as u128 * 1_000 / began.elapsed().as_millis().max(1);
                     self.product = clients;
                     return Ok(rate);
                 }
@@ -297,7 +324,7 @@ impl Client {
             if step > shared.step.load(Ordering::Acquire) + 1 {
                 break;
             }
-            latencies.push(self.verify(&bank, step).await?);
+            latencies.push(self.verify(&bank).await?);
             if self.advance() {
                 shared.finished.notify_one();
             }
@@ -305,15 +332,36 @@ impl Client {
         Ok((self, Turn { latencies }))
     }
 
-    async fn verify(&mut self, bank: &Bank, step: i64) -> Result<Duration, BenchError> {
-        let body = format!("{{\"code\":\"{}\"}}", bank.code(self.next, step));
-        let request = format!(
+    /// Makes requests until so many are ready.
+    fn make_ready(&mut self, bank: &Bank, count: usize) {
+        while self.ready.len() < count {
+            let request = self.make(bank);
+            self.ready.push_back(request);
+        }
+    }
+
+    /// Makes the next request.
+    fn make(&mut self, bank: &Bank) -> String {
+        let (token, step) = self.unmade;
+        self.unmade = match token + 1 {
+            next if next < self.share.end => (next, step),
+            _ => (self.share.start, step + 1),
+        };
+        let body = format!("{{\"code\":\"{}\"}}", bank.code(token, step));
+        format!(
             "POST /api/v1/services/{SERVICE}/users/{}/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            login_id(self.next),
+            login_id(token),
             bank.key.expose(),
             body.len()
-        );
+        )
+    }
+
+    async fn verify(&mut self, bank: &Bank) -> Result<Duration, BenchError> {
+        let request = match self.ready.pop_front() {
+            Some(request) => request,
+            None => self.make(bank),
+        };
         let asked = now();
         self.connection.accepted(&request, RIGHT).await?;
         Ok(asked.elapsed())
