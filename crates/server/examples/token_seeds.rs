@@ -1,14 +1,15 @@
-//! Prints the secrets of each user's latest token in a folder of the demo, which may be running: for the tests of the app in the
+//! Prints the secrets of each user's live token in a folder of the demo, which may be running: for the tests of the app in the
 //! browser, which look for them everywhere else. The program itself has no command that shows a seed, and this is no part of it.
 //!
-//! `cargo run -p warifu --example token_seeds -- DIR`, where `DIR` holds `warifu.db` and `root.key`, prints a line for each token:
+//! `cargo run -p warifu --example token_seeds -- DIR`, where `DIR` holds `warifu.db` and `root.key`, prints a line for each token, the oldest first:
 //! `token_id algorithm digits step_s seed device_key`, with the two secrets in hexadecimal.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
-use warifu_store::{DatabaseConfig, Store};
+use warifu_core::time::UnixMillis;
+use warifu_store::{DatabaseConfig, Judged, Judgement, Store, Wanted};
 use warifu_vault::{DataKeyId, Place, Root, Sealed, Vault, WrappedKey};
 
 /// More users than any folder of a test has.
@@ -39,8 +40,29 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let users = tx
             .users_of_service_after(&service.id, None, "", USERS_MAX)
             .await?;
-        for (token, _) in users.into_iter().filter_map(|(_, token)| token) {
-            let stored = tx.token(&token.id).await?.ok_or("a token that is gone")?;
+        let wanted = Wanted {
+            logins: users
+                .iter()
+                .map(|(user, _)| (&service.id, user.login_id.as_str()))
+                .collect(),
+            ..Wanted::default()
+        };
+        let read = store.read().await?;
+        let Judged::Open(_, ground) = read.judge(&wanted, UnixMillis(0), Judgement::Stay).await?
+        else {
+            return Err("it was only to be read".into());
+        };
+        let mut tokens: Vec<_> = ground
+            .bearers
+            .into_values()
+            .filter_map(|bearer| bearer.token)
+            .collect();
+        tokens.sort_by(|one, other| one.token_id.as_str().cmp(other.token_id.as_str()));
+        for token in tokens {
+            let stored = tx
+                .token(&token.token_id)
+                .await?
+                .ok_or("a token that is gone")?;
             let (algorithm, digits, step_s) = (
                 token.parameters.algorithm.as_str(),
                 token.parameters.digits,
@@ -48,14 +70,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             );
             let place = |column, parameters| Place {
                 table: "token",
-                row: token.id.as_str(),
+                row: token.token_id.as_str(),
                 column,
                 parameters,
             };
             let parameters = format!("{algorithm}/{digits}/{step_s}");
             let seed = vault.open(
                 &place("sealed_seed", parameters.as_bytes()),
-                &Sealed::from_stored(stored.sealed_seed),
+                &Sealed::from_stored(token.sealed_seed),
             )?;
             let device_key = vault.open(
                 &place("sealed_device_key", &[]),
@@ -64,7 +86,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             writeln!(
                 out,
                 "{} {algorithm} {digits} {step_s} {} {}",
-                token.id,
+                token.token_id,
                 HEXLOWER.encode(&seed),
                 HEXLOWER.encode(&device_key)
             )?;

@@ -158,14 +158,17 @@ pub enum Judged<T> {
     Open(Tx, T),
 }
 
-static BEARERS: RowsSql = RowsSql::new(
-    "SELECT u.service_id, u.login_id, u.user_id, u.contract_id, u.reopens_at_ms, u.disabled,
-         t.token_id, t.algorithm, t.digits, t.step_s, t.sealed_seed, t.activated_at_ms, t.expires_at_ms, t.counter_no,
-         c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
-     FROM {LIST} app_user u
-     LEFT JOIN token t ON t.user_id = u.user_id AND t.revoked_at_ms IS NULL
-     LEFT JOIN counter c ON c.counter_no = t.counter_no
-     WHERE u.service_id = v.column1 AND u.login_id = v.column2",
+/// A row for each login, also where there is nobody. Who has no live token is looked for among the users, and only then: nothing is equal to NULL.
+pub(crate) static BEARERS: RowsSql = RowsSql::new(
+    "SELECT v.column1 AS service_id, v.column2 AS login_id,
+         COALESCE(b.user_id, u.user_id) AS user_id, COALESCE(b.contract_id, u.contract_id) AS contract_id, u.reopens_at_ms,
+         b.token_id, b.algorithm, b.digits, b.step_s, b.sealed_seed, b.activated_at_ms, b.expires_at_ms, b.counter_no,
+         c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, d.user_id IS NOT NULL AS disabled
+     FROM {LIST} (SELECT 1 AS one) o
+     LEFT JOIN bearer b ON b.service_id = v.column1 AND b.login_id = v.column2
+     LEFT JOIN app_user u ON u.service_id = CASE WHEN b.token_id IS NULL THEN v.column1 END AND u.login_id = v.column2
+     LEFT JOIN app_user d ON d.user_id = b.user_id AND d.disabled = TRUE
+     LEFT JOIN counter c ON c.counter_no = b.counter_no",
     &["TEXT", "TEXT"],
 );
 
@@ -353,7 +356,9 @@ impl Ground {
             answers: each(answers, named_answer_of)?,
         };
         for row in bearers {
-            let bearer = bearer_of(row)?;
+            let Some(bearer) = bearer_of(row)? else {
+                continue;
+            };
             // A token without a counter is damage: its user alone is to feel it.
             if let Some(token) = &bearer.token
                 && let Some(number) = token.counter_no
@@ -426,7 +431,11 @@ fn swap_row(number: CounterNo, expected_version: i64, next: &Counter) -> Vec<Val
     ]
 }
 
-fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {
+/// `None` where there is nobody.
+fn bearer_of(row: &Row) -> Result<Option<StoredBearer>, StoreError> {
+    let Some(user_id) = row.opt_text("user_id")? else {
+        return Ok(None);
+    };
     let token = match row.opt_text("token_id")? {
         Some(token_id) => Some(StoredSeed {
             token_id: TokenId::from_stored(token_id),
@@ -438,10 +447,10 @@ fn bearer_of(row: &Row) -> Result<StoredBearer, StoreError> {
         }),
         None => None,
     };
-    Ok(StoredBearer {
-        user_id: UserId::from_stored(row.text("user_id")?),
+    Ok(Some(StoredBearer {
+        user_id: UserId::from_stored(user_id),
         contract_id: ContractId::from_stored(row.text("contract_id")?),
         reopens_at: row.opt_at("reopens_at_ms")?,
         token,
-    })
+    }))
 }

@@ -71,7 +71,7 @@ impl Row {
 
     /// The service id in `service_id`.
     pub(crate) fn service_id(&self) -> Result<ServiceId, StoreError> {
-        self.word("service_id", |text| ServiceId::parse(text).ok())
+        self.word("service_id", |text| ServiceId::exact(text).ok())
     }
 
     /// The token user id in `token_user_id`.

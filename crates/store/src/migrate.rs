@@ -46,6 +46,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "counter_numbers",
         sql: include_str!("../migrations/0005_counter_numbers.sql"),
     },
+    Migration {
+        number: 6,
+        name: "bearers",
+        sql: include_str!("../migrations/0006_bearers.sql"),
+    },
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT

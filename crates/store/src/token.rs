@@ -19,8 +19,6 @@ pub struct StoredToken {
     pub token: Token,
     /// Its counter; its version is the one to name in [`Tx::swap_counter`].
     pub counter: Counter,
-    /// The sealed seed.
-    pub sealed_seed: Vec<u8>,
     /// The sealed key that the server and the app share beside the seed.
     pub sealed_device_key: Vec<u8>,
 }
@@ -44,9 +42,9 @@ pub struct StoredDevice {
 macro_rules! token_where {
     ($rest:literal) => {
         concat!(
-            "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.sealed_seed,
+            "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s,
                  t.sealed_device_key, t.activated_at_ms, t.expires_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms,
-                 t.revoked_by, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
+                 t.revoker, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
              FROM token t JOIN counter c ON c.counter_no = t.counter_no
              WHERE ",
             $rest
@@ -61,7 +59,7 @@ macro_rules! owned_where {
             "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
                  u.disabled, u.reopens_at_ms,
                  t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.expires_at_ms,
-                 t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
+                 t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoker,
                  c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
              FROM token t JOIN counter c ON c.counter_no = t.counter_no JOIN app_user u ON u.user_id = t.user_id
              WHERE ",
@@ -71,7 +69,7 @@ macro_rules! owned_where {
 }
 
 impl Tx {
-    /// Adds a token with its counter under this number; `false` when the user has a token that lives.
+    /// Adds a token with its counter under this number; `false` when the user has a token that lives. Of one that is revoked no seed is kept.
     ///
     /// # Errors
     /// [`StoreError::is_duplicate`] when a counter has that number; else as [`Tx::query`].
@@ -100,9 +98,9 @@ impl Tx {
         .await?;
         let inserted = self
             .execute(
-                "INSERT INTO token (token_id, service_id, user_id, issuance_id, counter_no, algorithm, digits, step_s, sealed_seed,
-                     sealed_device_key, activated_at_ms, expires_at_ms, confirmed_at_ms, suspended_at_ms, revoked_at_ms, revoked_by)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                "INSERT INTO token (token_id, service_id, user_id, issuance_id, counter_no, algorithm, digits, step_s,
+                     sealed_device_key, activated_at_ms, expires_at_ms, confirmed_at_ms, suspended_at_ms, revoked_at_ms, revoker)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                  ON CONFLICT (user_id) WHERE revoked_at_ms IS NULL DO NOTHING",
                 params![
                     &token.id,
@@ -113,7 +111,6 @@ impl Tx {
                     token.parameters.algorithm.as_str(),
                     u32::from(token.parameters.digits),
                     token.parameters.step_s,
-                    sealed_seed,
                     sealed_device_key,
                     token.activated_at,
                     token.expires_at,
@@ -129,7 +126,38 @@ impl Tx {
                 .await?;
             return Ok(false);
         }
+        if times.revoked_at.is_none() {
+            self.insert_bearer(token, number, sealed_seed).await?;
+        }
         Ok(true)
+    }
+
+    /// What a verification reads of a live token, found by what its user signs in with.
+    async fn insert_bearer(
+        &mut self,
+        token: &Token,
+        number: CounterNo,
+        sealed_seed: &[u8],
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO bearer (token_id, counter_no, algorithm, digits, step_s, sealed_seed, activated_at_ms, expires_at_ms,
+                 service_id, login_id, user_id, contract_id)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, u.service_id, u.login_id, u.user_id, u.contract_id
+             FROM app_user u WHERE u.user_id = $9",
+            params![
+                &token.id,
+                number,
+                token.parameters.algorithm.as_str(),
+                u32::from(token.parameters.digits),
+                token.parameters.step_s,
+                sealed_seed,
+                token.activated_at,
+                token.expires_at,
+                &token.user_id
+            ],
+        )
+        .await
+        .map(drop)
     }
 
     /// The user's token that lives: every one that is not revoked.
@@ -185,7 +213,7 @@ impl Tx {
     }
 
     /// Writes when the state began; after a [`Tx::swap_counter`] that won. The time of the confirmation stays once it is
-    /// known, also past a revocation.
+    /// known, also past a revocation; the seed does not.
     ///
     /// # Errors
     /// As [`Tx::query`].
@@ -197,7 +225,7 @@ impl Tx {
         let times = Times::of(state);
         self.execute(
             "UPDATE token SET confirmed_at_ms = COALESCE($1, confirmed_at_ms), suspended_at_ms = $2, revoked_at_ms = $3,
-                 revoked_by = $4
+                 revoker = $4
              WHERE token_id = $5",
             params![
                 times.confirmed_at,
@@ -207,8 +235,12 @@ impl Tx {
                 id
             ],
         )
-        .await
-        .map(drop)
+        .await?;
+        if times.revoked_at.is_some() {
+            self.execute("DELETE FROM bearer WHERE token_id = $1", params![id])
+                .await?;
+        }
+        Ok(())
     }
 
     /// Up to `limit` tokens of a service, the oldest first, that were activated before `before` and never had a right code.
@@ -272,7 +304,7 @@ impl Tx {
         self.query_one(
             "SELECT t.token_id, t.service_id, t.user_id, t.issuance_id, t.algorithm, t.digits, t.step_s,
                  t.sealed_device_key, t.activated_at_ms, t.expires_at_ms, t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms,
-                 t.revoked_by, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
+                 t.revoker, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
                  u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address, u.disabled, u.reopens_at_ms,
                  s.name_ja, s.name_en, s.time_zone, s.help_desk, s.policy
              FROM token t JOIN counter c ON c.counter_no = t.counter_no JOIN app_user u ON u.user_id = t.user_id
@@ -311,11 +343,13 @@ impl Tx {
                 params![&token.id, nonce, now, token.expires_at],
             )
             .await?;
-        self.execute(
+        for sql in [
             "UPDATE token SET expires_at_ms = $1 WHERE token_id = $2",
-            params![token.expires_at, &token.id],
-        )
-        .await?;
+            "UPDATE bearer SET expires_at_ms = $1 WHERE token_id = $2",
+        ] {
+            self.execute(sql, params![token.expires_at, &token.id])
+                .await?;
+        }
         Ok(fresh == 1)
     }
 }
@@ -365,7 +399,7 @@ pub(crate) fn token_of(row: &Row) -> Result<Token, StoreError> {
         },
         Standing::Revoked => TokenState::Revoked {
             revoked_at: row.at("revoked_at_ms")?,
-            by: row.word("revoked_by", RevokedBy::from_name)?,
+            by: row.word("revoker", RevokedBy::from_name)?,
         },
     };
     Ok(Token {
@@ -400,7 +434,6 @@ fn stored_of(row: &Row) -> Result<StoredToken, StoreError> {
     Ok(StoredToken {
         token: token_of(row)?,
         counter: counter_of(row)?,
-        sealed_seed: row.blob("sealed_seed")?.to_vec(),
         sealed_device_key: row.blob("sealed_device_key")?.to_vec(),
     })
 }

@@ -39,7 +39,7 @@ macro_rules! users_with_tokens_where {
             "SELECT u.user_id, u.service_id, u.contract_id, u.login_id, u.name, u.role, u.language, u.mail_address,
                  u.disabled, u.reopens_at_ms,
                  t.token_id, t.issuance_id, t.algorithm, t.digits, t.step_s, t.activated_at_ms, t.expires_at_ms,
-                 t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoked_by,
+                 t.confirmed_at_ms, t.suspended_at_ms, t.revoked_at_ms, t.revoker,
                  c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing
              FROM app_user u
              LEFT JOIN token t ON t.token_id = (

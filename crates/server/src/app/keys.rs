@@ -40,7 +40,7 @@ pub(super) enum Column<'a> {
     },
     /// `attempt.sealed_state`
     AttemptState { row: &'a str },
-    /// `token.sealed_seed`
+    /// `bearer.sealed_seed`, bound to the row of its token in `token`
     TokenSeed {
         row: &'a str,
         parameters: &'a Parameters,

@@ -265,6 +265,7 @@ impl Matrix {
     async fn begin_anew(&self) {
         for sql in [
             "DELETE FROM attempt",
+            "DELETE FROM bearer",
             "DELETE FROM token",
             "DELETE FROM counter",
             "DELETE FROM outbox WHERE notice <> 'token_issued'",

@@ -416,8 +416,12 @@ async fn r27_the_page_says_that_a_token_has_expired_and_leads_to_a_new_one() {
     let site = Site::open(TestDatabase::sqlite()).await;
     let phone = site.bank.phone("hanako").await;
     let now = site.bank.app.now();
-    let ends = "UPDATE token SET expires_at_ms = $1";
-    site.bank.sql(ends, warifu_store::params![now]).await;
+    for ends in [
+        "UPDATE token SET expires_at_ms = $1",
+        "UPDATE bearer SET expires_at_ms = $1",
+    ] {
+        site.bank.sql(ends, warifu_store::params![now]).await;
+    }
     let (cookies, csrf) = site.csrf("hanako", Stage::Password).await;
     let code = phone.code(now);
     let fields = [("csrf", csrf.as_str()), ("code", code.as_str())];

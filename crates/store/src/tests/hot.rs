@@ -7,19 +7,19 @@ use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId, UserId};
 use warifu_core::time::UnixMillis;
 use warifu_core::token::{RevokedBy, TokenState};
-use warifu_core::user::Actor;
+use warifu_core::user::{Actor, User};
 use warifu_core::verification::Counter;
 
 use super::records::event;
 use super::relying::store_client;
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
-use crate::hot::COUNTERS;
+use crate::hot::{BEARERS, COUNTERS};
 use crate::rows::{Last, RowsSql};
 use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
 use crate::{
     CounterNo, Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store,
-    StoreError, StoredAnswer, Tx, Wanted, on_both_databases, params,
+    StoreError, StoredAnswer, StoredSeed, Tx, Wanted, on_both_databases, params,
 };
 
 on_both_databases! { store:
@@ -78,6 +78,17 @@ impl Tx {
             Ended::Committed(..) | Ended::Lost => panic!("it was to stay open"),
         }
     }
+}
+
+/// What a verification reads of a user's live token.
+pub(super) async fn live_seed(tx: &mut Tx, user: &User) -> Option<StoredSeed> {
+    let wanted = Wanted {
+        logins: vec![(&user.service_id, user.login_id.as_str())],
+        ..Wanted::default()
+    };
+    let mut bearers = tx.ground(&wanted).await.unwrap().bearers;
+    let bearer = bearers.remove(&(user.service_id.clone(), user.login_id.clone()));
+    bearer?.token
 }
 
 async fn read(store: &Store, tokens: &[Known]) -> Vec<HotCounter> {
@@ -398,7 +409,7 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
         logins.push((user, token));
     }
     let mut tx = store.begin().await.unwrap();
-    let damage = "UPDATE token SET counter_no = NULL WHERE token_id = $1";
+    let damage = "UPDATE bearer SET counter_no = NULL WHERE token_id = $1";
     tx.execute(damage, crate::params![&logins[0].1.id])
         .await
         .unwrap();
@@ -433,23 +444,42 @@ async fn r23_a_fence_only_rises(store: Store) {
     assert_eq!(tx.ground(&wanted).await.unwrap().rules.len(), 1);
 }
 
-/// A verification reads no row of `app_user`: those are wide, and almost nobody is disabled.
+/// A verification reads no row of `app_user`: those are wide, and almost nobody is disabled. Whose token is not remembered is found with it by one search.
 #[tokio::test]
-async fn whether_a_user_is_disabled_is_seen_in_an_index_of_the_disabled_alone() {
+async fn a_verification_reads_narrow_rows_and_finds_each_by_a_key() {
     let database = TestDatabase::sqlite();
     let store = database.store().await;
-    let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", COUNTERS.one()).leak();
     let mut tx = store.read().await.unwrap();
-    let plan = tx.query(sql, params!["", ""]).await.unwrap();
-    let plan: Vec<_> = plan
-        .iter()
-        .map(|row| row.text("detail").unwrap().to_owned())
-        .collect();
-    let users: Vec<_> = plan.iter().filter(|line| line.contains(" u ")).collect();
-    assert!(
-        users.len() == 1 && users[0].contains("app_user_disabled"),
-        "{plan:?}"
-    );
+    for (statement, searched) in [
+        (
+            &COUNTERS,
+            vec![("c", "INTEGER PRIMARY KEY"), ("u", "app_user_disabled")],
+        ),
+        (
+            &BEARERS,
+            vec![
+                ("b", "PRIMARY KEY"),
+                ("u", "app_user_login"),
+                ("d", "app_user_disabled"),
+                ("c", "INTEGER PRIMARY KEY"),
+            ],
+        ),
+    ] {
+        let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", statement.one()).leak();
+        let plan = tx.query(sql, params!["", ""]).await.unwrap();
+        let plan: Vec<_> = plan
+            .iter()
+            .map(|row| row.text("detail").unwrap().to_owned())
+            .filter(|line| line.starts_with("SEARCH"))
+            .collect();
+        assert_eq!(plan.len(), searched.len(), "{plan:?}");
+        for (line, (table, key)) in plan.iter().zip(searched) {
+            assert!(
+                line.starts_with(&format!("SEARCH {table} USING")) && line.contains(key),
+                "{plan:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use warifu_core::time::{DAY_MS, UnixMillis};
 use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
 use warifu_core::verification::Counter;
 
+use super::hot::live_seed;
 use super::sample::{
     NOW, counter_no, service, store_contract, store_issuance, store_taro, store_token, store_user,
     token,
@@ -70,13 +71,15 @@ async fn a_token_comes_back_as_it_went_in_every_state(store: Store) {
         let expected = StoredToken {
             token: token.clone(),
             counter,
-            sealed_seed: b"seed".to_vec(),
             sealed_device_key: b"key".to_vec(),
         };
         assert_eq!(tx.token(&token.id).await.unwrap(), Some(expected.clone()));
         let live = (state.standing() != Standing::Revoked).then_some(expected.clone());
         assert_eq!(tx.live_token(&taro.id).await.unwrap(), live);
         assert_eq!(tx.latest_token(&taro.id).await.unwrap(), Some(expected));
+        let seed = live_seed(&mut tx, &taro).await.map(|seed| seed.sealed_seed);
+        let kept = (state.standing() != Standing::Revoked).then(|| b"seed".to_vec());
+        assert_eq!(seed, kept, "of a revoked token no seed is kept");
         drop(tx);
     }
     let mut tx = store.read().await.unwrap();
@@ -107,6 +110,7 @@ async fn a_user_has_one_token_that_lives(store: Store) {
     assert!(tx.swap_counter(&first.id, 1, &next).await.unwrap());
     tx.set_token_state(&first.id, &REVOKED).await.unwrap();
     assert_eq!(tx.live_token(&taro.id).await.unwrap(), None);
+    assert_eq!(live_seed(&mut tx, &taro).await, None);
     let taken = tx
         .insert_token(&second, (counter_no(), &fresh), b"seed", b"key")
         .await;
@@ -353,6 +357,8 @@ async fn a_nonce_renews_a_token_once(store: Store) {
         if fresh {
             tx.commit().await.unwrap();
             let mut tx = store.read().await.unwrap();
+            let read = live_seed(&mut tx, &taro).await.unwrap();
+            assert_eq!(read.expires_at, expires_at, "{nonce}");
             let stored = tx.token(&token.id).await.unwrap().unwrap();
             assert_eq!(stored.token, ending);
         }
