@@ -1,7 +1,7 @@
 //! Prints the secrets of each user's live token in a folder of the demo, which may be running: for the tests of the app in the
 //! browser, which look for them everywhere else. The program itself has no command that shows a seed, and this is no part of it.
 //!
-//! `cargo run -p warifu --example token_seeds -- DIR`, where `DIR` holds `warifu.db` and `root.key`, prints a line for each token, the oldest first:
+//! `cargo run -p warifu --example token_seeds -- DIR`, where `DIR` holds `warifu.db` and `root.key`, prints a line for each token, the oldest of a service first:
 //! `token_id algorithm digits step_s seed device_key`, with the two secrets in hexadecimal.
 
 use std::io::Write as _;

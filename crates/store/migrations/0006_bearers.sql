@@ -1,6 +1,6 @@
 -- What a verification reads of a token that lives, in one row that is found by what its user signs in with. What each table and column means stands in docs/data-model.md.
 
--- Renamed first: from then on no node of before activates, renews or revokes a token behind the back of this table. For each of these it names the second column.
+-- Renamed first: from then on no node of before activates, renews or revokes a token behind the back of this table. Each of these begins by reading or writing the second column.
 ALTER TABLE token RENAME COLUMN sealed_seed TO moved_seed;
 ALTER TABLE token RENAME COLUMN revoked_by TO revoker;
 CREATE TABLE bearer (
@@ -30,5 +30,8 @@ FROM token t JOIN app_user u ON u.user_id = t.user_id
 WHERE t.revoked_at_ms IS NULL
 ORDER BY u.service_id, u.login_id;
 CREATE UNIQUE INDEX bearer_token ON bearer (token_id);
--- Of a token that is revoked nothing is left to compute a code from.
+-- No row holds the seed of a token that is revoked. PostgreSQL leaves a dropped column in the rows until they are written again.
+-- ONLY POSTGRESQL
+UPDATE token SET moved_seed = '';
+-- BOTH
 ALTER TABLE token DROP COLUMN moved_seed;

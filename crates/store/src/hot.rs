@@ -8,6 +8,7 @@ use warifu_core::id::{ClientId, ContractId, ServiceId, TokenId, UserId};
 use warifu_core::oath::Parameters;
 use warifu_core::service::Policy;
 use warifu_core::time::UnixMillis;
+use warifu_core::token::Standing;
 use warifu_core::verification::Counter;
 
 use crate::api_answer::{KEPT_ANSWER, named_answer_of};
@@ -436,7 +437,10 @@ fn bearer_of(row: &Row) -> Result<Option<StoredBearer>, StoreError> {
     let Some(user_id) = row.opt_text("user_id")? else {
         return Ok(None);
     };
+    let over = row.opt_text("standing")? == Some(Standing::Revoked.as_str());
     let token = match row.opt_text("token_id")? {
+        // A row that was left over, by damage.
+        Some(_) if over => None,
         Some(token_id) => Some(StoredSeed {
             token_id: TokenId::from_stored(token_id),
             counter_no: row.opt_int("counter_no")?.map(CounterNo),

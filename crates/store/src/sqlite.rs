@@ -471,6 +471,8 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
                     "cache_size",
                     format!("-{SQLITE_WRITER_CACHE_KIB}"),
                 )?;
+                // A seed goes with its row, not when its place is needed.
+                connection.pragma_update(None, "secure_delete", true)?;
                 log_sync::carry_over(&connection)?;
             }
             Role::Reader => connection.pragma_update(None, "query_only", true)?,

@@ -69,7 +69,7 @@ macro_rules! owned_where {
 }
 
 impl Tx {
-    /// Adds a token with its counter under this number; `false` when the user has a token that lives. Of one that is revoked no seed is kept.
+    /// Adds a token with its counter under this number; `false` when the user has a token that lives. Of one that is revoked the seed is not written.
     ///
     /// # Errors
     /// [`StoreError::is_duplicate`] when a counter has that number; else as [`Tx::query`].
@@ -132,7 +132,7 @@ impl Tx {
         Ok(true)
     }
 
-    /// What a verification reads of a live token, found by what its user signs in with.
+    /// Adds what a verification reads of a live token, found by what its user signs in with. The user has no other token that lives: what stands there is left over from damage.
     async fn insert_bearer(
         &mut self,
         token: &Token,
@@ -143,7 +143,11 @@ impl Tx {
             "INSERT INTO bearer (token_id, counter_no, algorithm, digits, step_s, sealed_seed, activated_at_ms, expires_at_ms,
                  service_id, login_id, user_id, contract_id)
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, u.service_id, u.login_id, u.user_id, u.contract_id
-             FROM app_user u WHERE u.user_id = $9",
+             FROM app_user u WHERE u.user_id = $9
+             ON CONFLICT (service_id, login_id) DO UPDATE SET user_id = EXCLUDED.user_id, contract_id = EXCLUDED.contract_id,
+                 token_id = EXCLUDED.token_id, counter_no = EXCLUDED.counter_no, algorithm = EXCLUDED.algorithm, digits = EXCLUDED.digits,
+                 step_s = EXCLUDED.step_s, sealed_seed = EXCLUDED.sealed_seed, activated_at_ms = EXCLUDED.activated_at_ms,
+                 expires_at_ms = EXCLUDED.expires_at_ms",
             params![
                 &token.id,
                 number,
@@ -213,7 +217,7 @@ impl Tx {
     }
 
     /// Writes when the state began; after a [`Tx::swap_counter`] that won. The time of the confirmation stays once it is
-    /// known, also past a revocation; the seed does not.
+    /// known, also past a revocation; the row with the seed does not.
     ///
     /// # Errors
     /// As [`Tx::query`].

@@ -232,7 +232,11 @@ impl Matrix {
         };
         let mut tx = bank.app.store().read().await.unwrap();
         let rows = tx
-            .query("SELECT token_id FROM token", Vec::new())
+            .query(
+                "SELECT t.token_id, b.token_id AS found_as FROM token t
+                 LEFT JOIN bearer b ON b.counter_no = t.counter_no AND b.user_id = t.user_id AND b.activated_at_ms = t.activated_at_ms",
+                Vec::new(),
+            )
             .await
             .unwrap();
         drop(tx);
@@ -241,6 +245,8 @@ impl Matrix {
             .map(|row| row.text("token_id").unwrap())
             .collect();
         assert_eq!(ids, [active.token_id().as_str()], "{what}: orphans");
+        let found_as = rows[0].opt_text("found_as").unwrap();
+        assert_eq!(found_as, Some(ids[0]), "{what}: verification misses it");
         let stored = bank.token("hanako").await.unwrap();
         assert_eq!(stored.counter.standing, Standing::Activated, "{what}");
         let notices = bank.notices().await;

@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId, UserId};
 use warifu_core::time::UnixMillis;
-use warifu_core::token::{RevokedBy, TokenState};
+use warifu_core::token::{RevokedBy, Standing, TokenState};
 use warifu_core::user::{Actor, User};
 use warifu_core::verification::Counter;
 
@@ -19,7 +19,7 @@ use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
 use crate::{
     CounterNo, Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store,
-    StoreError, StoredAnswer, StoredSeed, Tx, Wanted, on_both_databases, params,
+    StoreError, StoredAnswer, StoredBearer, Tx, Wanted, on_both_databases, params,
 };
 
 on_both_databases! { store:
@@ -33,6 +33,7 @@ on_both_databases! { store:
     what_was_judged_may_stay_open_and_be_committed_later,
     r90_a_judge_with_a_defect_costs_its_transaction_only,
     a_token_without_a_counter_is_left_out_alone,
+    a_row_that_outlived_its_token_is_passed_over_and_replaced,
     r23_a_fence_only_rises,
 }
 
@@ -80,15 +81,16 @@ impl Tx {
     }
 }
 
-/// What a verification reads of a user's live token.
-pub(super) async fn live_seed(tx: &mut Tx, user: &User) -> Option<StoredSeed> {
+/// What a verification reads of a user.
+pub(super) async fn bearer_of(tx: &mut Tx, user: &User) -> StoredBearer {
     let wanted = Wanted {
         logins: vec![(&user.service_id, user.login_id.as_str())],
         ..Wanted::default()
     };
     let mut bearers = tx.ground(&wanted).await.unwrap().bearers;
-    let bearer = bearers.remove(&(user.service_id.clone(), user.login_id.clone()));
-    bearer?.token
+    bearers
+        .remove(&(user.service_id.clone(), user.login_id.clone()))
+        .unwrap()
 }
 
 async fn read(store: &Store, tokens: &[Known]) -> Vec<HotCounter> {
@@ -427,6 +429,29 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
     assert_eq!(with_counter, [number_of(&store, &logins[1].1.id).await]);
 }
 
+async fn a_row_that_outlived_its_token_is_passed_over_and_replaced(store: Store) {
+    let taro = store_taro(&store).await;
+    let (first, counter) = store_token(&store, &taro, 1, TokenState::Activated).await;
+    let mut tx = store.begin().await.unwrap();
+    let over = Counter {
+        standing: Standing::Revoked,
+        ..next(&counter, 1)
+    };
+    assert!(
+        tx.swap_counter(&first.id, counter.version, &over)
+            .await
+            .unwrap()
+    );
+    let damage = "UPDATE token SET revoked_at_ms = 1, revoker = 'person' WHERE token_id = $1";
+    tx.execute(damage, params![&first.id]).await.unwrap();
+    assert_eq!(bearer_of(&mut tx, &taro).await.token, None);
+    tx.commit().await.unwrap();
+    let (second, _) = store_token(&store, &taro, 2, TokenState::Activated).await;
+    let mut tx = store.read().await.unwrap();
+    let found = bearer_of(&mut tx, &taro).await.token;
+    assert_eq!(found.map(|seed| seed.token_id), Some(second.id));
+}
+
 async fn r23_a_fence_only_rises(store: Store) {
     let contract = store_contract(&store).await;
     let mut tx = store.begin().await.unwrap();
@@ -453,14 +478,17 @@ async fn a_verification_reads_narrow_rows_and_finds_each_by_a_key() {
     for (statement, searched) in [
         (
             &COUNTERS,
-            vec![("c", "INTEGER PRIMARY KEY"), ("u", "app_user_disabled")],
+            vec![
+                ("c", "INTEGER PRIMARY KEY"),
+                ("u", "app_user_disabled (user_id=?)"),
+            ],
         ),
         (
             &BEARERS,
             vec![
-                ("b", "PRIMARY KEY"),
-                ("u", "app_user_login"),
-                ("d", "app_user_disabled"),
+                ("b", "PRIMARY KEY (service_id=? AND login_id=?)"),
+                ("u", "app_user_login (service_id=? AND login_id=?)"),
+                ("d", "app_user_disabled (user_id=?)"),
                 ("c", "INTEGER PRIMARY KEY"),
             ],
         ),

@@ -1,15 +1,19 @@
 //! Migrations: applied once, in order, by whoever comes first, and never on a schema that is not ours.
 
+use std::collections::HashMap;
+
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId};
 use warifu_core::issuance::Issuance;
+use warifu_core::oath::{Algorithm, Parameters};
+use warifu_core::time::UnixMillis;
 use warifu_core::token::{Standing, TokenState};
 
-use super::hot::live_seed;
+use super::hot::bearer_of;
 use super::sample::{NOW, store_contract, store_issuance, store_token, store_user};
 use crate::migrate::{MIGRATIONS, Migration};
 use crate::testing::TestDatabase;
-use crate::{Store, StoreError, Tx, on_both_databases, params};
+use crate::{CounterNo, Store, StoreError, StoredSeed, Tx, on_both_databases, params};
 
 on_both_databases! {
     migrating_twice_changes_nothing,
@@ -20,7 +24,8 @@ on_both_databases! {
     a_schema_that_is_behind_is_told,
     a_failing_migration_leaves_nothing,
     counters_and_events_are_kept_when_counters_get_numbers,
-    seeds_of_tokens_that_live_are_kept_when_bearers_come,
+    tokens_that_live_are_found_as_before_when_bearers_come,
+    nodes_of_before_touch_no_token_when_bearers_came,
 }
 
 const FIRST: Migration = Migration {
@@ -186,12 +191,12 @@ async fn insert_named_token(tx: &mut Tx, id: &str, issuance: &Issuance) {
     .unwrap();
 }
 
-async fn seeds_of_tokens_that_live_are_kept_when_bearers_come(database: TestDatabase) {
+async fn tokens_that_live_are_found_as_before_when_bearers_come(database: TestDatabase) {
     let store = database.open().await;
     store.migrate_with(&MIGRATIONS[..4], 10).await.unwrap();
     let contract = store_contract(&store).await;
     let mut users = Vec::new();
-    for (id, seed) in ["b", "a", "c"].into_iter().zip(0..) {
+    for (id, seed) in ["b", "a", "c", "d"].into_iter().zip(0..) {
         let user = store_user(&store, &contract, &format!("user{seed}")).await;
         let issuance = store_issuance(&store, &user, seed).await;
         let mut tx = store.begin().await.unwrap();
@@ -199,18 +204,71 @@ async fn seeds_of_tokens_that_live_are_kept_when_bearers_come(database: TestData
         tx.commit().await.unwrap();
         users.push(user);
     }
+    store.migrate_with(&MIGRATIONS[..5], 15).await.unwrap();
     let mut tx = store.begin().await.unwrap();
-    let revoke = "UPDATE token SET revoked_at_ms = 3, revoked_by = 'person' WHERE token_id = 'a'";
-    assert_eq!(tx.execute(revoke, params![]).await.unwrap(), 1);
+    for sql in [
+        "UPDATE token SET revoked_at_ms = 3, revoked_by = 'person' WHERE token_id = 'a'",
+        "UPDATE token SET counter_no = NULL WHERE token_id = 'c'",
+        "UPDATE token SET expires_at_ms = 77, activated_at_ms = 66, digits = 8, step_s = 30, algorithm = 'sha256' WHERE token_id = 'd'",
+    ] {
+        assert_eq!(tx.execute(sql, params![]).await.unwrap(), 1, "{sql}");
+    }
+    let mut numbers = HashMap::new();
+    for row in tx
+        .query("SELECT token_id, counter_no FROM token", params![])
+        .await
+        .unwrap()
+    {
+        let number = row.opt_int("counter_no").unwrap().map(CounterNo);
+        numbers.insert(row.text("token_id").unwrap().to_owned(), number);
+    }
     tx.commit().await.unwrap();
 
     store.migrate(20).await.unwrap();
     let mut tx = store.read().await.unwrap();
-    for (user, id) in users.iter().zip([Some("b"), None, Some("c")]) {
-        let found = live_seed(&mut tx, user).await;
-        let found = found.map(|seed| (seed.token_id.to_string(), seed.sealed_seed));
-        let kept = id.map(|id| (id.to_owned(), id.as_bytes().to_vec()));
-        assert_eq!(found, kept);
+    let parameters = |algorithm, digits, step_s| Parameters {
+        algorithm,
+        digits,
+        step_s,
+    };
+    let old = parameters(Algorithm::Sha1, 6, 60);
+    let other = parameters(Algorithm::Sha256, 8, 30);
+    for (user, token) in users.iter().zip([
+        Some(("b", old, 1, None)),
+        None,
+        Some(("c", old, 1, None)),
+        Some(("d", other, 66, Some(77))),
+    ]) {
+        let bearer = bearer_of(&mut tx, user).await;
+        assert_eq!(
+            (&bearer.user_id, &bearer.contract_id),
+            (&user.id, &user.contract_id)
+        );
+        let expected = token.map(|(id, parameters, activated_at, expires_at)| StoredSeed {
+            token_id: TokenId::from_stored(id),
+            counter_no: numbers[id],
+            parameters,
+            activated_at: UnixMillis(activated_at),
+            expires_at: expires_at.map(UnixMillis),
+            sealed_seed: id.as_bytes().to_vec(),
+        });
+        assert_eq!(bearer.token, expected);
+    }
+}
+
+/// What a node of before would do to tokens, on the schema that it does not know.
+async fn nodes_of_before_touch_no_token_when_bearers_came(database: TestDatabase) {
+    let store = database.store().await;
+    for sql in [
+        "SELECT token_id, revoked_by FROM token",
+        "UPDATE token SET revoked_at_ms = 1, revoked_by = 'person'",
+        "INSERT INTO token (token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_seed, sealed_device_key, activated_at_ms)
+         SELECT token_id, service_id, user_id, issuance_id, algorithm, digits, step_s, sealed_device_key, sealed_device_key, 1 FROM token",
+        "SELECT token_id, sealed_seed FROM token",
+    ] {
+        let mut tx = store.begin().await.unwrap();
+        let refused = tx.query(sql, params![]).await;
+        assert!(matches!(refused, Err(StoreError::Statement(_))), "{sql}: {refused:?}");
     }
 }
 

@@ -9,11 +9,12 @@ use warifu_core::time::{DAY_MS, UnixMillis};
 use warifu_core::token::{RevokedBy, Standing, Token, TokenState};
 use warifu_core::verification::Counter;
 
-use super::hot::live_seed;
+use super::hot::bearer_of;
 use super::sample::{
     NOW, counter_no, service, store_contract, store_issuance, store_taro, store_token, store_user,
     token,
 };
+use crate::testing::TestDatabase;
 use crate::{Store, StoreError, StoredToken, on_both_databases};
 
 on_both_databases! { store:
@@ -77,7 +78,8 @@ async fn a_token_comes_back_as_it_went_in_every_state(store: Store) {
         let live = (state.standing() != Standing::Revoked).then_some(expected.clone());
         assert_eq!(tx.live_token(&taro.id).await.unwrap(), live);
         assert_eq!(tx.latest_token(&taro.id).await.unwrap(), Some(expected));
-        let seed = live_seed(&mut tx, &taro).await.map(|seed| seed.sealed_seed);
+        let live = bearer_of(&mut tx, &taro).await.token;
+        let seed = live.map(|seed| seed.sealed_seed);
         let kept = (state.standing() != Standing::Revoked).then(|| b"seed".to_vec());
         assert_eq!(seed, kept, "of a revoked token no seed is kept");
         drop(tx);
@@ -86,6 +88,41 @@ async fn a_token_comes_back_as_it_went_in_every_state(store: Store) {
     assert_eq!(tx.latest_token(&taro.id).await.unwrap(), None);
     let unknown = TokenId::from_stored("unknown");
     assert_eq!(tx.token(&unknown).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn sqlite_wipes_the_seed_of_a_token_that_is_revoked() {
+    const TOKENS: u8 = 60;
+    let database = TestDatabase::sqlite();
+    let store = database.store().await;
+    let contract = store_contract(&store).await;
+    let mut live = Vec::new();
+    for number in 0..TOKENS {
+        let user = store_user(&store, &contract, &format!("user{number}")).await;
+        let issuance = store_issuance(&store, &user, number).await;
+        let (token, counter) = token(&issuance, &format!("token{number}"), TokenState::Activated);
+        let mut tx = store.begin().await.unwrap();
+        let sealed = [&[number][..], &[0xc5; 99]].concat();
+        let inserted = tx.insert_token(&token, (counter_no(), &counter), &sealed, b"key");
+        assert!(inserted.await.unwrap());
+        tx.commit().await.unwrap();
+        live.push(token);
+    }
+    let seeds = async || {
+        // The log has everything until it is carried over.
+        let file = rusqlite::Connection::open(database.path()).unwrap();
+        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
+        let bytes = std::fs::read(database.path()).unwrap();
+        bytes.windows(99).filter(|part| *part == [0xc5; 99]).count()
+    };
+    assert_eq!(seeds().await, usize::from(TOKENS));
+    for (token, left) in live.iter().zip((0..usize::from(TOKENS)).rev()) {
+        let mut tx = store.begin().await.unwrap();
+        tx.set_token_state(&token.id, &REVOKED).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(seeds().await, left);
+    }
 }
 
 async fn a_user_has_one_token_that_lives(store: Store) {
@@ -110,7 +147,7 @@ async fn a_user_has_one_token_that_lives(store: Store) {
     assert!(tx.swap_counter(&first.id, 1, &next).await.unwrap());
     tx.set_token_state(&first.id, &REVOKED).await.unwrap();
     assert_eq!(tx.live_token(&taro.id).await.unwrap(), None);
-    assert_eq!(live_seed(&mut tx, &taro).await, None);
+    assert_eq!(bearer_of(&mut tx, &taro).await.token, None);
     let taken = tx
         .insert_token(&second, (counter_no(), &fresh), b"seed", b"key")
         .await;
@@ -357,7 +394,7 @@ async fn a_nonce_renews_a_token_once(store: Store) {
         if fresh {
             tx.commit().await.unwrap();
             let mut tx = store.read().await.unwrap();
-            let read = live_seed(&mut tx, &taro).await.unwrap();
+            let read = bearer_of(&mut tx, &taro).await.token.unwrap();
             assert_eq!(read.expires_at, expires_at, "{nonce}");
             let stored = tx.token(&token.id).await.unwrap().unwrap();
             assert_eq!(stored.token, ending);
