@@ -100,7 +100,15 @@ fn draw(
             (least * 0.9..largest(|point| point.0) * 1.1).log_scale(),
             0.0..largest(|point| point.1) * 1.1,
         )?;
-    chart.configure_mesh().x_desc(over).y_desc(unit).draw()?;
+    // 1000 and 0.5, not 1000.0 and 0.5000000001.
+    let tick = |at: &f64| ((at * 100.0).round() / 100.0).to_string();
+    chart
+        .configure_mesh()
+        .x_desc(over)
+        .y_desc(unit)
+        .x_label_formatter(&tick)
+        .y_label_formatter(&tick)
+        .draw()?;
     for (place, line) in (0..).zip(lines) {
         chart.draw_series(LineSeries::new(
             line.points.iter().copied(),
