@@ -7,6 +7,7 @@
 )]
 
 mod api_client;
+mod bench;
 mod demo;
 mod pair;
 mod process;

@@ -1,0 +1,80 @@
+//! What `warifu bench` prints and leaves behind, not how fast it is: that depends on the machine.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn bench(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_warifu"))
+        .args([
+            "bench",
+            "--tokens",
+            "40",
+            "--clients",
+            "3",
+            "--seconds",
+            "1",
+        ])
+        .args(arguments)
+        .arg("--folder")
+        .arg(folder)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+/// The names are fixed for scripts.
+#[test]
+fn its_json_is_one_object_with_what_scripts_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = tempfile::tempdir().unwrap();
+    let out = results.path().join("new");
+    let output = bench(folder.path(), &["--json", "--out", &out.to_string_lossy()]);
+    assert!(output.status.success(), "{output:?}");
+    let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for figure in [
+        "verify_per_s",
+        "empty_handler_per_s",
+        "ratio",
+        "p50_ms",
+        "p99_ms",
+        "resident_mb",
+        "verified",
+    ] {
+        assert!(
+            measured[figure].as_f64() > Some(0.0),
+            "{figure}: {measured}"
+        );
+    }
+    assert_eq!(measured["tokens"], 40);
+    assert_eq!(measured["clients"], 3);
+    assert_eq!(measured["database"], "sqlite");
+    let ratio = measured["verify_per_s"].as_f64().unwrap()
+        / measured["empty_handler_per_s"].as_f64().unwrap();
+    assert!((measured["ratio"].as_f64().unwrap() - ratio).abs() < 1e-9);
+    let kept = std::fs::read(out.join("results.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), measured);
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "the made-up bank is removed");
+}
+
+#[test]
+fn without_json_it_prints_a_table_and_bad_numbers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = bench(folder.path(), &["--processors", "shared"]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].contains("verify/s") && lines[1].contains("sqlite"),
+        "{table}"
+    );
+    for wrong in [["--seconds", "0"], ["--clients", "0"], ["--tokens", "0"]] {
+        let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
+            .arg("bench")
+            .args(wrong)
+            .output()
+            .unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(wrong[0]));
+    }
+}
