@@ -126,39 +126,24 @@ impl Tx {
                 .await?;
             return Ok(false);
         }
-        if times.revoked_at.is_none() {
-            self.insert_bearer(token, number, sealed_seed).await?;
-        }
+        self.insert_bearer(&token.id, sealed_seed).await?;
         Ok(true)
     }
 
-    /// Adds what a verification reads of a live token, found by what its user signs in with. The user has no other token that lives: what stands there is left over from damage.
-    async fn insert_bearer(
-        &mut self,
-        token: &Token,
-        number: CounterNo,
-        sealed_seed: &[u8],
-    ) -> Result<(), StoreError> {
+    /// Adds what a verification reads of a token that lives, found by what its user signs in with. The user has no other one: what stands there is left over from damage.
+    async fn insert_bearer(&mut self, id: &TokenId, sealed_seed: &[u8]) -> Result<(), StoreError> {
         self.execute(
-            "INSERT INTO bearer (token_id, counter_no, algorithm, digits, step_s, sealed_seed, activated_at_ms, expires_at_ms,
-                 service_id, login_id, user_id, contract_id)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, u.service_id, u.login_id, u.user_id, u.contract_id
-             FROM app_user u WHERE u.user_id = $9
+            "INSERT INTO bearer (sealed_seed, service_id, login_id, user_id, contract_id, token_id, counter_no, algorithm, digits, step_s,
+                 activated_at_ms, expires_at_ms)
+             SELECT $1, u.service_id, u.login_id, u.user_id, u.contract_id, t.token_id, t.counter_no, t.algorithm, t.digits, t.step_s,
+                 t.activated_at_ms, t.expires_at_ms
+             FROM token t JOIN app_user u ON u.user_id = t.user_id
+             WHERE t.token_id = $2 AND t.revoked_at_ms IS NULL
              ON CONFLICT (service_id, login_id) DO UPDATE SET user_id = EXCLUDED.user_id, contract_id = EXCLUDED.contract_id,
                  token_id = EXCLUDED.token_id, counter_no = EXCLUDED.counter_no, algorithm = EXCLUDED.algorithm, digits = EXCLUDED.digits,
                  step_s = EXCLUDED.step_s, sealed_seed = EXCLUDED.sealed_seed, activated_at_ms = EXCLUDED.activated_at_ms,
                  expires_at_ms = EXCLUDED.expires_at_ms",
-            params![
-                &token.id,
-                number,
-                token.parameters.algorithm.as_str(),
-                u32::from(token.parameters.digits),
-                token.parameters.step_s,
-                sealed_seed,
-                token.activated_at,
-                token.expires_at,
-                &token.user_id
-            ],
+            params![sealed_seed, id],
         )
         .await
         .map(drop)

@@ -343,10 +343,7 @@ impl Client {
     /// Makes the next request.
     fn make(&mut self, bank: &Bank) -> String {
         let (token, step) = self.unmade;
-        self.unmade = match token + 1 {
-            next if next < self.share.end => (next, step),
-            _ => (self.share.start, step + 1),
-        };
+        self.unmade = self.after(token, step);
         let body = format!("{{\"code\":\"{}\"}}", bank.code(token, step));
         format!(
             "POST /api/v1/services/{SERVICE}/users/{}/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
@@ -367,15 +364,22 @@ impl Client {
         Ok(asked.elapsed())
     }
 
+    /// What is asked for after a token's code of a time step: the next token's of the share, or the first one's of the next step.
+    const fn after(&self, token: u32, step: i64) -> (u32, i64) {
+        if token + 1 < self.share.end {
+            (token + 1, step)
+        } else {
+            (self.share.start, step + 1)
+        }
+    }
+
     /// Goes on to the next token; whether the share is through, and another step begins.
     fn advance(&mut self) -> bool {
-        self.next += 1;
-        let through = self.next >= self.share.end;
-        if through {
-            self.next = self.share.start;
-            self.step.fetch_add(1, Ordering::AcqRel);
-        }
-        through
+        let before = self.step.load(Ordering::Relaxed);
+        let (next, step) = self.after(self.next, before);
+        self.next = next;
+        self.step.store(step, Ordering::Release);
+        step > before
     }
 }
 
