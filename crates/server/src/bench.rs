@@ -29,6 +29,14 @@ pub use plots::write_plots;
 
 /// Turns that each of the two is measured in; the median counts, so that a moment's noise does not.
 const TURNS: usize = 5;
+/// How long each of the two is driven before it is measured; the node as often as it takes until SQLite's log does not become longer any more, but no more often than
+/// [`WARM_UPS_MAX`]. The log grows until it is carried over for the first time (60 MiB), and is written over in place after that. As long as it grows, each commit writes the
+/// new size of the file as well, which one client alone waits for.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// A disk that needs more than this is measured with a log that grows; `log_grew_mb` says so.
+const WARM_UPS_MAX: usize = 20;
+/// What a log that is written over grows by at most, while it is driven once: no carrying over begins at the very same length as the last one.
+const LOG_STEADY_BYTES: u64 = 1024 * 1024;
 /// Connections to PostgreSQL.
 const POOL_MAX: usize = 16;
 /// Clients at once, at most.
@@ -61,8 +69,11 @@ pub struct Measured {
     pub empty_node_us: f64,
     /// The client's for one answer of the empty handler.
     pub empty_client_us: f64,
-    /// One small write with its fsync into the folder of the bench: the median.
+    /// One small write over what stands in a file already, with its fsync, in the folder of the bench: the median.
     pub fsync_ms: f64,
+    /// How much longer SQLite's log became while it was measured, in MiB. Much more than nothing: the disk was too slow for the warm-up, and had more to do for each commit
+    /// than that of a node that has run for a while.
+    pub log_grew_mb: f64,
     /// Memory of the node before the load, in MiB.
     pub idle_mb: f64,
     /// Memory of the node after the load, in MiB; the peak is not less.
@@ -186,17 +197,15 @@ impl Bench {
         let start_ms = began.elapsed().as_secs_f64() * 1_000.0;
         let idle_mb = node.resident_mb()?;
         let turn = duration / u32::try_from(TURNS).unwrap_or(1);
-        // Warm both up, so that neither is measured while the other's caches fill.
-        load.empty(turn / 4).await?;
-        load.make_ready(turn / 4);
-        load.verify(&mut node, turn / 4).await?;
+        self.warm_up(&mut load, &mut node).await?;
+        let log_bytes = self.log_bytes();
         let (mut empty, mut verified) = (Vec::new(), Vec::new());
         let (mut empty_used, mut used) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
             let meter = Meter::of(&node)?;
             empty.push(load.empty(turn).await?);
             empty_used.push(meter.each(&node, empty.last())?);
-            load.make_ready(turn);
+            load.make_ready(turn)?;
             let meter = Meter::of(&node)?;
             verified.push(load.verify(&mut node, turn).await?);
             used.push(meter.each(&node, verified.last())?);
@@ -218,6 +227,7 @@ impl Bench {
             empty_node_us: empty_used.node.all_us,
             empty_client_us: empty_used.client.all_us,
             fsync_ms: fsync_ms(&self.folder)?,
+            log_grew_mb: mebibytes(self.log_bytes().saturating_sub(log_bytes)),
             idle_mb,
             resident_mb: node.resident_mb()?,
             peak_mb: node.peak_mb()?,
@@ -231,6 +241,36 @@ impl Bench {
         };
         node.stop().await?;
         Ok(measured)
+    }
+
+    /// Warms both up, so that neither is measured while the other's caches fill, nor while the node's log grows.
+    async fn warm_up(
+        &self,
+        load: &mut load::Load,
+        node: &mut node::Node,
+    ) -> Result<(), BenchError> {
+        load.empty(WARM_UP).await?;
+        for _ in 0..WARM_UPS_MAX {
+            let before = self.log_bytes();
+            load.make_ready(WARM_UP)?;
+            load.verify(node, WARM_UP).await?;
+            if self.log_bytes() < before + LOG_STEADY_BYTES {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long SQLite's log is; 0 beside PostgreSQL, and where there is none.
+    fn log_bytes(&self) -> u64 {
+        match &self.database {
+            DatabaseConfig::Sqlite { path } => {
+                let mut log = path.clone().into_os_string();
+                log.push("-wal");
+                std::fs::metadata(log).map_or(0, |log| log.len())
+            }
+            DatabaseConfig::Postgres(_) => 0,
+        }
     }
 }
 
@@ -279,18 +319,30 @@ impl Meter {
     }
 }
 
-/// The median of some small writes, each followed by an fsync.
+#[expect(clippy::cast_precision_loss, reason = "a size is told in MiB")]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / (1024.0 * 1024.0)
+}
+
+/// The median of some small writes, each followed by an fsync, over what stands in a file already, as a commit of a node that has run for a while.
 fn fsync_ms(folder: &Path) -> Result<f64, BenchError> {
-    use std::io::Write as _;
+    use std::os::unix::fs::FileExt as _;
     const WRITES: usize = 64;
+    const BYTES: usize = 4096;
+    let cannot = || system("cannot write the probe");
     let path = folder.join("fsync.probe");
-    let mut file = std::fs::File::create(&path).map_err(system("cannot write the probe"))?;
+    std::fs::write(&path, vec![0; WRITES * BYTES]).map_err(cannot())?;
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .map_err(cannot())?;
+    file.sync_all().map_err(cannot())?;
     let mut times = Vec::with_capacity(WRITES);
-    for _ in 0..WRITES {
+    for at in (0..).step_by(BYTES).take(WRITES) {
         let began = load::now();
-        file.write_all(&[0; 4096])
+        file.write_all_at(&[1; BYTES], at)
             .and_then(|()| file.sync_data())
-            .map_err(system("cannot write the probe"))?;
+            .map_err(cannot())?;
         times.push(began.elapsed());
     }
     std::fs::remove_file(&path).map_err(system("cannot remove the probe"))?;

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use warifu_core::contract::{Contract, USERS_MAX};
 use warifu_core::id::{ContractId, IssuanceId, ServiceId, TokenId, TokenUserId, UserId};
 use warifu_core::issuance::{Issuance, IssuanceState};
-use warifu_core::oath::{Parameters, Seed, totp};
+use warifu_core::oath::{Code, Parameters, Seed, totp};
 use warifu_core::relying::{Scope, Scopes};
 use warifu_core::service::{Policy, Service};
 use warifu_core::time::{DAY_MS, SECOND_MS, UnixMillis};
@@ -43,12 +43,14 @@ pub(super) struct Bank {
 
 impl Bank {
     /// The code of a token for a time step.
-    pub(super) fn code(&self, number: u32, step: i64) -> String {
+    ///
+    /// # Errors
+    /// [`BenchError::Failure`] for a seed that is none.
+    pub(super) fn code(&self, number: u32, step: i64) -> Result<Code, BenchError> {
         let parameters = Policy::manual().parameters;
-        Seed::new(self.seed(number).to_vec(), parameters.algorithm)
-            .map_or_else(String::new, |seed| {
-                totp::code(&seed, step, &parameters).expose().to_owned()
-            })
+        let seed = Seed::new(self.seed(number).to_vec(), parameters.algorithm)
+            .ok_or(Failure::fault("a seed has the wrong length"))?;
+        Ok(totp::code(&seed, step, &parameters))
     }
 
     fn seed(&self, number: u32) -> [u8; 32] {

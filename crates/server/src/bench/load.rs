@@ -2,7 +2,8 @@
 //!
 //! Each sends the code of its token for the time step it is at; when its share is through, it goes on to the next step. The node's
 //! clock follows the slowest, and nobody goes more than one step ahead of it: so every code is right, fresh, and within the window.
-//! Requests are made before they are measured, like the one for the empty handler: what a turn measures is not to be how fast clients compute codes.
+//! Codes are computed before they are measured, and written into a request that is there already, as that for the empty handler is: what a turn measures is
+//! not to be how fast clients make requests.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,6 +15,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use warifu_core::oath::Code;
+use warifu_core::service::Policy;
 
 use super::bank::{Bank, SERVICE, login_id};
 use super::node::Node;
@@ -25,9 +28,9 @@ use crate::processors::Seats;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// Header lines of an answer.
 const HEADERS_MAX: usize = 32;
-/// Requests that are ready before a turn at most, of all clients; 300 bytes each. A client that has none left makes them one by one.
-const READY_MAX: usize = 200_000;
-/// Requests a second that all clients get ready for before it is known how many they need.
+/// Codes that are ready before a turn at most, of all clients. A client that has none left computes them one by one.
+const READY_MAX: usize = 1_000_000;
+/// Codes a second that all clients get ready for before it is known how many they need.
 const RATE_AT_FIRST: u128 = 10_000;
 
 /// How the answer to a right code begins. Once in a million, two neighbouring steps have the same digits: then those of the second are
@@ -87,10 +90,11 @@ struct Client {
     next: u32,
     /// The step of its code.
     step: Arc<AtomicI64>,
-    /// The next requests.
-    ready: VecDeque<String>,
-    /// Token and step of the first request that is not made yet.
-    unmade: (u32, i64),
+    request: Request,
+    /// The next codes.
+    ready: VecDeque<Code>,
+    /// Token and step of the first code that is not computed yet.
+    uncomputed: (u32, i64),
 }
 
 /// One turn of one client.
@@ -160,7 +164,8 @@ impl Load {
                 number: at,
                 connection: connect(&lanes, at, &node.product).await?,
                 next: share.start,
-                unmade: (share.start, step),
+                request: Request::new(bank.key.expose()),
+                uncomputed: (share.start, step),
                 share,
                 step: Arc::new(AtomicI64::new(step)),
                 ready: VecDeque::new(),
@@ -200,14 +205,18 @@ impl Load {
         Ok(())
     }
 
-    /// Makes the requests of the next turn: half as many again as it would need at the rate of the last one.
-    pub(super) fn make_ready(&mut self, turn: Duration) {
+    /// Computes the codes of the next turn: half as many again as it would need at the rate of the last one.
+    ///
+    /// # Errors
+    /// As [`Bank::code`].
+    pub(super) fn make_ready(&mut self, turn: Duration) -> Result<(), BenchError> {
         let wanted = self.rate * turn.as_millis() * 3 / 2 / 1_000;
         let wanted = usize::try_from(wanted).unwrap_or(READY_MAX).min(READY_MAX);
         let each = wanted.div_ceil(self.product.len().max(1));
         for client in &mut self.product {
-            client.make_ready(&self.bank, each);
+            client.make_ready(&self.bank, each)?;
         }
+        Ok(())
     }
 
     /// Drives the handler that does nothing.
@@ -332,35 +341,30 @@ impl Client {
         Ok((self, Turn { latencies }))
     }
 
-    /// Makes requests until so many are ready.
-    fn make_ready(&mut self, bank: &Bank, count: usize) {
+    /// Computes codes until so many are ready.
+    fn make_ready(&mut self, bank: &Bank, count: usize) -> Result<(), BenchError> {
         while self.ready.len() < count {
-            let request = self.make(bank);
-            self.ready.push_back(request);
+            let code = self.compute(bank)?;
+            self.ready.push_back(code);
         }
+        Ok(())
     }
 
-    /// Makes the next request.
-    fn make(&mut self, bank: &Bank) -> String {
-        let (token, step) = self.unmade;
-        self.unmade = self.after(token, step);
-        let body = format!("{{\"code\":\"{}\"}}", bank.code(token, step));
-        format!(
-            "POST /api/v1/services/{SERVICE}/users/{}/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            login_id(token),
-            bank.key.expose(),
-            body.len()
-        )
+    /// The next code that is not computed yet.
+    fn compute(&mut self, bank: &Bank) -> Result<Code, BenchError> {
+        let (token, step) = self.uncomputed;
+        self.uncomputed = self.after(token, step);
+        bank.code(token, step)
     }
 
     async fn verify(&mut self, bank: &Bank) -> Result<Duration, BenchError> {
-        let request = match self.ready.pop_front() {
-            Some(request) => request,
-            None => self.make(bank),
+        let code = match self.ready.pop_front() {
+            Some(code) => code,
+            None => self.compute(bank)?,
         };
+        let request = self.request.of(self.next, &code);
         let asked = now();
-        self.connection.accepted(&request, RIGHT).await?;
+        self.connection.accepted(request, RIGHT).await?;
         Ok(asked.elapsed())
     }
 
@@ -383,12 +387,49 @@ impl Client {
     }
 }
 
-fn empty_request() -> String {
+/// A request to verify a code. Login and code always have the same lengths, and stand at the same places.
+struct Request {
+    text: Vec<u8>,
+    login: Range<usize>,
+    code: Range<usize>,
+}
+
+impl Request {
+    fn new(key: &str) -> Self {
+        let (login, code) = (
+            login_id(0),
+            "0".repeat(Policy::manual().parameters.digits.into()),
+        );
+        let path = format!("POST /api/v1/services/{SERVICE}/users/");
+        let body = format!("{{\"code\":\"{code}\"}}");
+        let text = format!(
+            "{path}{login}/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let code_at = text.len() - "\"}".len() - code.len();
+        Self {
+            login: path.len()..path.len() + login.len(),
+            code: code_at..code_at + code.len(),
+            text: text.into_bytes(),
+        }
+    }
+
+    /// The request with this token's code.
+    fn of(&mut self, token: u32, code: &Code) -> &[u8] {
+        self.text[self.login.clone()].copy_from_slice(login_id(token).as_bytes());
+        self.text[self.code.clone()].copy_from_slice(code.expose().as_bytes());
+        &self.text
+    }
+}
+
+fn empty_request() -> Vec<u8> {
     let body = "{\"code\":\"123456\"}";
     format!(
         "POST /empty HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
+    .into_bytes()
 }
 
 /// A connection that is kept open.
@@ -412,12 +453,9 @@ impl Connection {
     }
 
     /// Sends a request and reads the whole answer, which must be the right one to a right code.
-    async fn accepted(&mut self, request: &str, right: &[&[u8]]) -> Result<(), BenchError> {
+    async fn accepted(&mut self, request: &[u8], right: &[&[u8]]) -> Result<(), BenchError> {
         let lost = || system("the node's connection broke");
-        self.stream
-            .write_all(request.as_bytes())
-            .await
-            .map_err(lost())?;
+        self.stream.write_all(request).await.map_err(lost())?;
         self.buffer.clear();
         loop {
             let read = self

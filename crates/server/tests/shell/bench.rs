@@ -46,6 +46,7 @@ fn its_json_is_one_object_with_what_scripts_read() {
             "{figure}: {measured}"
         );
     }
+    assert!(measured["log_grew_mb"].as_f64() >= Some(0.0), "{measured}");
     assert_eq!(measured["tokens"], 40);
     assert_eq!(measured["clients"], 3);
     assert_eq!(measured["database"], "sqlite");
