@@ -21,7 +21,7 @@ fn time_ordered(now: UnixMillis, rng: &mut impl CryptoRng) -> String {
         *place = CROCKFORD[(bits & 31) as usize];
         bits >>= 5;
     }
-    text.iter().map(|&byte| char::from(byte)).collect()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 macro_rules! record_id {
@@ -50,6 +50,12 @@ macro_rules! record_id {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 

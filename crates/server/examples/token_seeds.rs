@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
 use warifu_core::time::UnixMillis;
-use warifu_store::{DatabaseConfig, Judged, Judgement, Store, Wanted};
+use warifu_store::{DatabaseConfig, Judged, Judgement, Login, Store, Wanted};
 use warifu_vault::{DataKeyId, Place, Root, Sealed, Vault, WrappedKey};
 
 /// More users than any folder of a test has.
@@ -40,11 +40,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let users = tx
             .users_of_service_after(&service.id, None, "", USERS_MAX)
             .await?;
+        let logins: Vec<_> = users.iter().map(|(user, _)| Login::of(user)).collect();
         let wanted = Wanted {
-            logins: users
-                .iter()
-                .map(|(user, _)| (&service.id, user.login_id.as_str()))
-                .collect(),
+            logins: logins.iter().collect(),
             ..Wanted::default()
         };
         let read = store.read().await?;

@@ -64,14 +64,14 @@ impl Tx {
     /// # Errors
     /// [`StoreError::is_duplicate`] when its id is taken; else as [`Tx::query`].
     pub async fn insert_event(&mut self, event: &Event) -> Result<(), StoreError> {
-        self.insert_events(std::slice::from_ref(event)).await
+        self.insert_events(vec![event.clone()]).await
     }
 
     /// The same for several.
     ///
     /// # Errors
     /// As [`Tx::insert_event`].
-    pub async fn insert_events(&mut self, events: &[Event]) -> Result<(), StoreError> {
+    pub async fn insert_events(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
         self.query_rows(&INSERT, rows_of(events)).await.map(drop)
     }
 
@@ -187,24 +187,24 @@ impl Tx {
 }
 
 /// Events as parameters.
-pub(crate) fn rows_of(events: &[Event]) -> Vec<Vec<Value>> {
-    let row = |event: &Event| {
-        let (actor_kind, actor_id) = actor(&event.actor);
+pub(crate) fn rows_of(events: Vec<Event>) -> Vec<Vec<Value>> {
+    let row = |event: Event| {
+        let (actor_kind, actor_id) = actor(event.actor);
         params![
-            &event.id,
+            event.id,
             event.at,
-            event.service_id.as_ref(),
-            actor_kind,
+            event.service_id,
+            Value::fixed(actor_kind),
             actor_id,
-            event.action.as_str(),
-            event.target_kind,
-            &event.target_id,
-            event.outcome,
-            &event.origin.request_id,
-            event.origin.address.as_ref()
+            Value::fixed(event.action.as_str()),
+            Value::fixed(event.target_kind),
+            event.target_id,
+            Value::fixed(event.outcome),
+            event.origin.request_id,
+            event.origin.address
         ]
     };
-    events.iter().map(row).collect()
+    events.into_iter().map(row).collect()
 }
 
 fn event_of(row: &Row) -> Result<StoredEvent, StoreError> {
@@ -227,15 +227,15 @@ fn event_of(row: &Row) -> Result<StoredEvent, StoreError> {
     })
 }
 
-fn actor(actor: &Actor) -> (&'static str, String) {
+fn actor(actor: Actor) -> (&'static str, Value) {
     match actor {
-        Actor::User { id, .. } => ("user", id.to_string()),
-        Actor::Operator(id) => ("operator", id.to_string()),
+        Actor::User { id, .. } => ("user", id.into()),
+        Actor::Operator(id) => ("operator", id.into()),
         Actor::Operators(both) => {
             let [first, second] = both.ids();
-            ("operators", format!("{first}+{second}"))
+            ("operators", format!("{first}+{second}").into())
         }
-        Actor::RelyingSystem { id, .. } => ("client", id.to_string()),
-        Actor::System => ("system", "system".to_owned()),
+        Actor::RelyingSystem { id, .. } => ("client", id.into()),
+        Actor::System => ("system", Value::fixed("system")),
     }
 }

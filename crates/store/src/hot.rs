@@ -9,6 +9,7 @@ use warifu_core::oath::Parameters;
 use warifu_core::service::Policy;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
+use warifu_core::user::User;
 use warifu_core::verification::Counter;
 
 use crate::api_answer::{KEPT_ANSWER, named_answer_of};
@@ -46,6 +47,26 @@ impl CounterNo {
 impl From<CounterNo> for Value {
     fn from(number: CounterNo) -> Self {
         Self::Int(number.0)
+    }
+}
+
+/// By what a verification finds a user: the service, and what the user signs in with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Login {
+    /// The service.
+    pub service_id: ServiceId,
+    /// What the user signs in with there.
+    pub login_id: String,
+}
+
+impl Login {
+    /// That of a user.
+    #[must_use]
+    pub fn of(user: &User) -> Self {
+        Self {
+            service_id: user.service_id.clone(),
+            login_id: user.login_id.clone(),
+        }
     }
 }
 
@@ -93,8 +114,8 @@ pub struct HotCounter {
 pub struct Wanted<'a> {
     /// The services.
     pub services: Vec<&'a ServiceId>,
-    /// What users sign in with whose tokens are not known, each with its service.
-    pub logins: Vec<(&'a ServiceId, &'a str)>,
+    /// The logins of users whose tokens are not known.
+    pub logins: Vec<&'a Login>,
     /// The counters of the tokens that are known, each with the token's user.
     pub counters: Vec<(CounterNo, &'a UserId)>,
     /// The public parts of the API keys that codes came with.
@@ -109,7 +130,7 @@ pub struct Ground {
     /// The services' rules.
     pub rules: HashMap<ServiceId, Rules>,
     /// The users of these logins, each with the live token.
-    pub bearers: HashMap<(ServiceId, String), StoredBearer>,
+    pub bearers: HashMap<Login, StoredBearer>,
     /// The counters that were asked for, and those of the bearers.
     pub counters: HashMap<CounterNo, HotCounter>,
     /// Whether the keys still are what they were.
@@ -210,7 +231,7 @@ impl Tx {
         now: UnixMillis,
         judge: impl FnOnce(Ground) -> Judgement<T> + Send + 'static,
     ) -> Result<Judged<T>, StoreError> {
-        let decide = move |rows: &[Vec<Row>]| {
+        let decide = move |rows: Vec<Vec<Row>>| {
             Ok(match judge(Ground::of(rows)?) {
                 Judgement::Settle(settlement, told) => Next::Finish(settlement.last(now), told),
                 Judgement::Stay(told) => Next::Stay(told),
@@ -306,7 +327,7 @@ impl Wanted<'_> {
                 rows: self
                     .logins
                     .iter()
-                    .map(|(service_id, login_id)| params![*service_id, *login_id])
+                    .map(|login| params![&login.service_id, &login.login_id])
                     .collect(),
             },
             Ask {
@@ -335,12 +356,13 @@ impl Wanted<'_> {
 
 impl Ground {
     /// What the statements of [`Wanted::asks`] found.
-    pub(crate) fn of(rows: &[Vec<Row>]) -> Result<Self, StoreError> {
-        let [rules, bearers, counters, standings, answers] = rows else {
-            return Err(StoreError::Statement("five answers were due".to_owned()));
-        };
+    pub(crate) fn of(rows: Vec<Vec<Row>>) -> Result<Self, StoreError> {
+        let rows: [_; 5] = rows
+            .try_into()
+            .map_err(|_| StoreError::Statement("five answers were due".to_owned()))?;
+        let [rules, bearers, counters, standings, answers] = rows;
         let mut ground = Self {
-            rules: each(rules, |row| {
+            rules: each(&rules, |row| {
                 let rules = Rules {
                     policy: crate::service::policy_of(row)?,
                     fence: row.opt_at("fence_at_ms")?,
@@ -349,25 +371,26 @@ impl Ground {
                 Ok((row.service_id()?, rules))
             })?,
             bearers: HashMap::with_capacity(bearers.len()),
-            counters: each(counters, |row| Ok((number_of(row)?, hot_of(row)?)))?,
-            standings: each(standings, |row| {
+            counters: HashMap::with_capacity(counters.len() + bearers.len()),
+            standings: each(&standings, |row| {
                 let standing = standing_of(row)?;
                 Ok((standing.key_id.clone(), standing))
             })?,
-            answers: each(answers, named_answer_of)?,
+            answers: each(&answers, named_answer_of)?,
         };
+        for row in &counters {
+            ground.counters.insert(number_of(row)?, hot_of(row)?);
+        }
         for row in bearers {
-            let Some(bearer) = bearer_of(row)? else {
+            let Some((login, bearer, hot)) = bearer_of(row)? else {
                 continue;
             };
             // A token without a counter is damage: its user alone is to feel it.
             if let Some(token) = &bearer.token
-                && let Some(number) = token.counter_no
-                && row.opt_text("standing")?.is_some()
+                && let (Some(number), Some(hot)) = (token.counter_no, hot)
             {
-                ground.counters.insert(number, hot_of(row)?);
+                ground.counters.insert(number, hot);
             }
-            let login = (row.service_id()?, row.text("login_id")?.to_owned());
             ground.bearers.insert(login, bearer);
         }
         Ok(ground)
@@ -376,7 +399,7 @@ impl Ground {
 
 impl Settlement {
     /// The statements that write it.
-    pub(crate) fn last(&self, now: UnixMillis) -> Vec<Last> {
+    pub(crate) fn last(self, now: UnixMillis) -> Vec<Last> {
         let swaps = self
             .swaps
             .iter()
@@ -389,7 +412,7 @@ impl Settlement {
             },
             Last {
                 sql: &audit::INSERT,
-                rows: audit::rows_of(&self.events),
+                rows: audit::rows_of(self.events),
                 decides: false,
             },
             Last {
@@ -428,33 +451,42 @@ fn swap_row(number: CounterNo, expected_version: i64, next: &Counter) -> Vec<Val
         next.failures,
         next.run_since_success,
         i64::from(next.drift),
-        next.standing.as_str()
+        Value::fixed(next.standing.as_str())
     ]
 }
 
-/// `None` where there is nobody.
-fn bearer_of(row: &Row) -> Result<Option<StoredBearer>, StoreError> {
-    let Some(user_id) = row.opt_text("user_id")? else {
+/// Who is behind a login, and the counter, if there is one. `None` where there is nobody.
+fn bearer_of(
+    mut row: Row,
+) -> Result<Option<(Login, StoredBearer, Option<HotCounter>)>, StoreError> {
+    if row.opt_text("user_id")?.is_none() {
         return Ok(None);
-    };
-    let over = row.opt_text("standing")? == Some(Standing::Revoked.as_str());
-    let token = match row.opt_text("token_id")? {
-        // A row that was left over, by damage.
-        Some(_) if over => None,
-        Some(token_id) => Some(StoredSeed {
-            token_id: TokenId::from_stored(token_id),
+    }
+    let standing = row.opt_text("standing")?;
+    // A row that was left over, by damage.
+    let over = standing == Some(Standing::Revoked.as_str());
+    let hot = standing.map(|_| hot_of(&row)).transpose()?;
+    let token = if over || row.opt_text("token_id")?.is_none() {
+        None
+    } else {
+        Some(StoredSeed {
+            token_id: TokenId::from_stored(row.take_text("token_id")?),
             counter_no: row.opt_int("counter_no")?.map(CounterNo),
             parameters: row.parameters()?,
             activated_at: row.at("activated_at_ms")?,
             expires_at: row.opt_at("expires_at_ms")?,
-            sealed_seed: row.blob("sealed_seed")?.to_vec(),
-        }),
-        None => None,
+            sealed_seed: row.take_blob("sealed_seed")?,
+        })
     };
-    Ok(Some(StoredBearer {
-        user_id: UserId::from_stored(user_id),
-        contract_id: ContractId::from_stored(row.text("contract_id")?),
+    let login = Login {
+        service_id: row.service_id()?,
+        login_id: row.take_text("login_id")?,
+    };
+    let bearer = StoredBearer {
+        user_id: UserId::from_stored(row.take_text("user_id")?),
+        contract_id: ContractId::from_stored(row.take_text("contract_id")?),
         reopens_at: row.opt_at("reopens_at_ms")?,
         token,
-    }))
+    };
+    Ok(Some((login, bearer, hot)))
 }

@@ -46,8 +46,8 @@ pub use audit::StoredEvent;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
 pub use hot::{
-    CounterNo, Ground, HotCounter, Judged, Judgement, Rules, Settlement, StoredBearer, StoredSeed,
-    Wanted,
+    CounterNo, Ground, HotCounter, Judged, Judgement, Login, Rules, Settlement, StoredBearer,
+    StoredSeed, Wanted,
 };
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
@@ -79,6 +79,8 @@ pub mod limits {
     pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
     /// Batches on SQLite that may be on their way to the disk when the next one begins.
     pub const SQLITE_COMMITS_AHEAD: u64 = 4;
+    /// Policies of services that a thread remembers as it read them.
+    pub const POLICIES_KNOWN_MAX: usize = 16;
     /// Prepared statements kept per SQLite connection.
     pub const SQLITE_STATEMENTS_MAX: usize = 256;
     /// Page cache of the SQLite writer, in KiB; the readers keep SQLite's own default of 2 MiB.

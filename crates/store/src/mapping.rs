@@ -2,8 +2,8 @@
 //! many rows are worked off one by one. Never here: a statement of its own.
 
 use warifu_core::id::{
-    AuditId, ClientId, ContractId, DeliveryId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId,
-    UserId, WebhookId,
+    AuditId, ClientId, ContractId, DeliveryId, IssuanceId, MailId, OperatorId, ServiceId, TokenId,
+    TokenUserId, UserId, WebhookId,
 };
 use warifu_core::oath::{Algorithm, Parameters};
 use warifu_core::time::UnixMillis;
@@ -19,11 +19,17 @@ macro_rules! ids_as_parameters {
                 id.as_str().into()
             }
         }
+
+        impl From<$id> for Value {
+            fn from(id: $id) -> Self {
+                String::from(id).into()
+            }
+        }
     )+};
 }
 
 ids_as_parameters! {
-    AuditId, ClientId, ContractId, DeliveryId, IssuanceId, MailId, ServiceId, TokenId, TokenUserId, UserId, WebhookId
+    AuditId, ClientId, ContractId, DeliveryId, IssuanceId, MailId, OperatorId, ServiceId, TokenId, TokenUserId, UserId, WebhookId
 }
 
 impl From<UnixMillis> for Value {

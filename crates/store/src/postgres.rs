@@ -173,10 +173,10 @@ impl Lease {
     pub(crate) async fn read_and_finish<T>(
         &mut self,
         asks: Vec<Ask>,
-        decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError>,
+        decide: impl FnOnce(Vec<Vec<Row>>) -> Result<Next<T>, StoreError>,
     ) -> Result<Ended<T>, StoreError> {
         let rows = self.read_together(asks).await?;
-        match decide(&rows)? {
+        match decide(rows)? {
             Next::Stay(told) => Ok(Ended::Open(told)),
             Next::Finish(last, told) => Ok(if self.finish(last).await? {
                 Ended::Committed(told, Durable::default())

@@ -1,10 +1,13 @@
 //! Services, the tenants. Their policy is kept as JSON.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use warifu_core::id::ServiceId;
 use warifu_core::service::{Policy, Service};
 use warifu_core::time::UnixMillis;
 
-use crate::limits::SERVICES_MAX;
+use crate::limits::{POLICIES_KNOWN_MAX, SERVICES_MAX};
 use crate::{Row, StoreError, Tx, params};
 
 impl Tx {
@@ -81,7 +84,22 @@ pub(crate) fn service_of(row: &Row) -> Result<Service, StoreError> {
     })
 }
 
+thread_local! {
+    /// The policies that this thread read last, with their texts: each batch of verifications reads those of its services.
+    static POLICIES: RefCell<VecDeque<(String, Policy)>> = const { RefCell::new(VecDeque::new()) };
+}
+
 /// The policy out of a row with the column `policy`.
 pub(crate) fn policy_of(row: &Row) -> Result<Policy, StoreError> {
-    serde_json::from_str(row.text("policy")?).map_err(|_| row.refuse("policy", "holds no policy"))
+    let text = row.text("policy")?;
+    POLICIES.with_borrow_mut(|known| {
+        if let Some((_, policy)) = known.iter().find(|(known, _)| known == text) {
+            return Ok(policy.clone());
+        }
+        let policy: Policy =
+            serde_json::from_str(text).map_err(|_| row.refuse("policy", "holds no policy"))?;
+        known.truncate(POLICIES_KNOWN_MAX - 1);
+        known.push_front((text.to_owned(), policy.clone()));
+        Ok(policy)
+    })
 }

@@ -230,12 +230,12 @@ impl Lease {
     pub(crate) async fn read_and_finish<T: Send + 'static>(
         &mut self,
         asks: Vec<Ask>,
-        decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError> + Send + 'static,
+        decide: impl FnOnce(Vec<Vec<Row>>) -> Result<Next<T>, StoreError> + Send + 'static,
     ) -> Result<Ended<T>, StoreError> {
         let (log, ahead) = (Arc::clone(&self.log), self.ahead);
         let job = move |connection: &Connection| {
             let rows = together(connection, asks)?;
-            let (last, told) = match decide(&rows)? {
+            let (last, told) = match decide(rows)? {
                 Next::Stay(told) => return Ok(Ended::Open(told)),
                 Next::Finish(last, told) => (last, told),
             };

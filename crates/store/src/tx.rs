@@ -338,13 +338,13 @@ impl Tx {
     pub(crate) async fn read_and_finish<T: Send + 'static>(
         &mut self,
         asks: Vec<Ask>,
-        decide: impl FnOnce(&[Vec<Row>]) -> Result<Next<T>, StoreError> + Send + 'static,
+        decide: impl FnOnce(Vec<Vec<Row>>) -> Result<Next<T>, StoreError> + Send + 'static,
     ) -> Result<Ended<T>, StoreError> {
         for ask in &asks {
             Self::check_batch(&ask.rows)?;
         }
         self.start()?;
-        let decide = |rows: &[Vec<Row>]| {
+        let decide = |rows: Vec<Vec<Row>>| {
             let next = decide(rows)?;
             if let Next::Finish(last, _) = &next {
                 for last in last {

@@ -1,5 +1,6 @@
 //! Parameters and rows, in the four types that both databases share. Never here: types of the domain.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,13 +12,21 @@ pub enum Value {
     /// SQL NULL.
     Null,
     /// TEXT.
-    Text(String),
+    Text(Cow<'static, str>),
     /// BIGINT.
     Int(i64),
     /// BLOB on SQLite, BYTEA on PostgreSQL.
     Blob(Vec<u8>),
     /// BOOLEAN.
     Bool(bool),
+}
+
+impl Value {
+    /// A word of the program's own, such as the name of a verdict, which needs no copy.
+    #[must_use]
+    pub const fn fixed(word: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(word))
+    }
 }
 
 /// Only the type: cells hold what people typed, and the client library of PostgreSQL logs parameters by `Debug`.
@@ -35,17 +44,17 @@ impl fmt::Debug for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text(text.to_owned().into())
     }
 }
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(text.into())
     }
 }
 impl From<&String> for Value {
     fn from(text: &String) -> Self {
-        Self::Text(text.clone())
+        Self::Text(text.clone().into())
     }
 }
 impl From<i64> for Value {
@@ -208,6 +217,24 @@ impl Row {
         }
     }
 
+    /// Takes the text out of `column`, which is NULL from then on.
+    pub(crate) fn take_text(&mut self, column: &str) -> Result<String, StoreError> {
+        match self.take(column)? {
+            Value::Null => Err(is_null(column)),
+            Value::Text(text) => Ok(text.into_owned()),
+            _ => Err(problem(column, "does not hold text")),
+        }
+    }
+
+    /// Takes the bytes out of `column`, which is NULL from then on.
+    pub(crate) fn take_blob(&mut self, column: &str) -> Result<Vec<u8>, StoreError> {
+        match self.take(column)? {
+            Value::Null => Err(is_null(column)),
+            Value::Blob(bytes) => Ok(bytes),
+            _ => Err(problem(column, "does not hold bytes")),
+        }
+    }
+
     /// Refuses what `column` holds, for a mapping that does not know the word it found there.
     #[must_use]
     pub fn refuse(&self, column: &str, problem: &'static str) -> StoreError {
@@ -218,14 +245,20 @@ impl Row {
     }
 
     pub(crate) fn cell(&self, column: &str) -> Result<&Value, StoreError> {
-        let at = self
-            .columns
-            .iter()
-            .position(|name| name == column)
-            .ok_or_else(|| problem(column, "is not in the row"))?;
-        self.values
-            .get(at)
+        self.place(column)
+            .and_then(|at| self.values.get(at))
             .ok_or_else(|| problem(column, "is not in the row"))
+    }
+
+    fn take(&mut self, column: &str) -> Result<Value, StoreError> {
+        self.place(column)
+            .and_then(|at| self.values.get_mut(at))
+            .map(|value| std::mem::replace(value, Value::Null))
+            .ok_or_else(|| problem(column, "is not in the row"))
+    }
+
+    fn place(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|name| name == column)
     }
 }
 
@@ -238,4 +271,24 @@ fn problem(column: &str, problem: &'static str) -> StoreError {
 
 fn is_null(column: &str) -> StoreError {
     problem(column, "is NULL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_out_of_a_row_is_not_there_any_more() {
+        let columns = ["text", "number", "bytes"].map(str::to_owned);
+        let values = params!["a", 1, vec![1_u8]];
+        let mut row = Row::new(Arc::new(columns), values);
+        assert!(row.take_text("number").is_err() && row.take_text("nowhere").is_err());
+        assert!(row.take_blob("text").is_err() && row.take_blob("nowhere").is_err());
+        let mut row = Row::new(Arc::clone(&row.columns), params!["a", 1, vec![1_u8]]);
+        assert_eq!(row.take_text("text").unwrap(), "a");
+        assert_eq!(row.take_blob("bytes").unwrap(), [1]);
+        assert_eq!(row.int("number").unwrap(), 1);
+        assert!(row.take_text("text").is_err() && row.text("text").is_err());
+        assert!(row.take_blob("bytes").is_err() && row.blob("bytes").is_err());
+    }
 }

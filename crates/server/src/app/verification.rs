@@ -12,11 +12,12 @@ use warifu_core::refusal::Refusal;
 use warifu_core::session::Stage;
 use warifu_core::suspension::Releasers;
 use warifu_core::token::Token;
+use warifu_store::Login;
 use zeroize::Zeroizing;
 
 use super::session::{Session, SessionCookie};
 use super::{App, Failure};
-use queue::{Answer, Channel, Login, Proof, Question};
+use queue::{Answer, Channel, Proof, Question};
 
 pub(super) use batch::Verifier;
 pub(super) use bearer::Opened;
@@ -55,10 +56,7 @@ impl App {
             return Err(Refusal::CodeAlreadyUsed.into());
         }
         let question = Question {
-            login: Login {
-                service_id: session.user.service_id.clone(),
-                login_id: session.user.login_id.clone(),
-            },
+            login: Login::of(&session.user),
             proof: Proof::Typed(Zeroizing::new(typed.to_owned())),
             channel: Channel::Page(Box::new(session.clone())),
             origin: origin.clone(),

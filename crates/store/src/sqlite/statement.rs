@@ -1,10 +1,13 @@
 //! Statements on one connection, and what SQLite's errors mean to us.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql, ffi};
 
+use crate::limits::SQLITE_STATEMENTS_MAX;
 use crate::rows::{Ask, Last};
 use crate::{Conflict, Outage, Row, StoreError, Value};
 
@@ -23,13 +26,16 @@ pub(super) fn together(
     asks.into_iter()
         .map(|ask| {
             let (sql, batch) = ask.one_by_one();
-            if batch.is_empty() {
-                return Ok(Vec::new());
+            // Most of them find one row for each set of parameters.
+            let mut found = Vec::with_capacity(batch.len());
+            if !batch.is_empty() {
+                let (mut statement, columns) = prepare_query(connection, sql)?;
+                for params in &batch {
+                    bind(&mut statement, params)?;
+                    rows(&mut statement, &columns, &mut found)?;
+                }
             }
-            Ok(query(connection, sql, &batch)?
-                .into_iter()
-                .flatten()
-                .collect())
+            Ok(found)
         })
         .collect()
 }
@@ -55,15 +61,41 @@ pub(super) fn query(
     sql: &'static str,
     batch: &[Vec<Value>],
 ) -> Result<Vec<Vec<Row>>, StoreError> {
-    let mut statement = prepare(connection, sql)?;
-    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
+    let (mut statement, columns) = prepare_query(connection, sql)?;
     batch
         .iter()
         .map(|params| {
             bind(&mut statement, params)?;
-            rows(&mut statement, &columns)
+            let mut found = Vec::new();
+            rows(&mut statement, &columns, &mut found)?;
+            Ok(found)
         })
         .collect()
+}
+
+thread_local! {
+    /// The names of the columns of each statement that this thread ran, which its text decides; by where that text stands. At most `SQLITE_STATEMENTS_MAX`.
+    static COLUMNS: RefCell<HashMap<*const str, Arc<[String]>>> = RefCell::default();
+}
+
+/// A statement that gives rows, with the names of their columns.
+fn prepare_query<'c>(
+    connection: &'c Connection,
+    sql: &'static str,
+) -> Result<(CachedStatement<'c>, Arc<[String]>), StoreError> {
+    let statement = prepare(connection, sql)?;
+    let name_all = || statement.column_names().map(str::to_owned).collect();
+    let columns = COLUMNS.with_borrow_mut(|known| {
+        if known.len() >= SQLITE_STATEMENTS_MAX {
+            known.clear();
+        }
+        Arc::clone(
+            known
+                .entry(std::ptr::from_ref(sql))
+                .or_insert_with(name_all),
+        )
+    });
+    Ok((statement, columns))
 }
 
 /// Runs `sql`, which gives no rows, once for each set of parameters, and says how many rows it wrote in all.
@@ -114,34 +146,34 @@ pub(super) fn bind(
     Ok(())
 }
 
+/// Runs a statement whose parameters are bound, and adds its rows to those that were found.
 fn rows(
     statement: &mut CachedStatement<'_>,
     columns: &Arc<[String]>,
-) -> Result<Vec<Row>, StoreError> {
-    let mut found = Vec::new();
+    found: &mut Vec<Row>,
+) -> Result<(), StoreError> {
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(|e| failed(&e))? {
-        let values =
-            (0..columns.len())
-                .map(|at| match row.get_ref(at).map_err(|e| failed(&e))? {
-                    ValueRef::Null => Ok(Value::Null),
-                    ValueRef::Integer(number) => Ok(Value::Int(number)),
-                    ValueRef::Blob(bytes) => Ok(Value::Blob(bytes.to_vec())),
-                    ValueRef::Text(text) => String::from_utf8(text.to_vec())
-                        .map(Value::Text)
-                        .map_err(|_| StoreError::Row {
-                            column: columns[at].clone(),
-                            problem: "is not UTF-8",
-                        }),
-                    ValueRef::Real(_) => Err(StoreError::Row {
-                        column: columns[at].clone(),
-                        problem: "is a floating-point number",
-                    }),
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-        found.push(Row::new(columns.clone(), values));
+        let mut values = Vec::with_capacity(columns.len());
+        for (at, column) in columns.iter().enumerate() {
+            let refuse = |problem| StoreError::Row {
+                column: column.clone(),
+                problem,
+            };
+            values.push(match row.get_ref(at).map_err(|e| failed(&e))? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(number) => Value::Int(number),
+                ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+                ValueRef::Text(text) => {
+                    let text = std::str::from_utf8(text).map_err(|_| refuse("is not UTF-8"))?;
+                    Value::from(text)
+                }
+                ValueRef::Real(_) => return Err(refuse("is a floating-point number")),
+            });
+        }
+        found.push(Row::new(Arc::clone(columns), values));
     }
-    Ok(found)
+    Ok(())
 }
 
 impl ToSql for Value {

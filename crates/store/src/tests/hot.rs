@@ -18,7 +18,7 @@ use crate::rows::{Last, RowsSql};
 use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
 use crate::{
-    CounterNo, Ground, HotCounter, Judged, Judgement, NewAnswer, Row, Settlement, Store,
+    CounterNo, Ground, HotCounter, Judged, Judgement, Login, NewAnswer, Row, Settlement, Store,
     StoreError, StoredAnswer, StoredBearer, Tx, Wanted, on_both_databases, params,
 };
 
@@ -73,7 +73,7 @@ async fn number_of(store: &Store, token: &TokenId) -> CounterNo {
 impl Tx {
     /// What a batch would be judged by.
     pub(super) async fn ground(&mut self, wanted: &Wanted<'_>) -> Result<Ground, StoreError> {
-        let decide = |rows: &[Vec<Row>]| Ok(Next::Stay(Ground::of(rows)?));
+        let decide = |rows: Vec<Vec<Row>>| Ok(Next::Stay(Ground::of(rows)?));
         match self.read_and_finish(wanted.asks(), decide).await? {
             Ended::Open(ground) => Ok(ground),
             Ended::Committed(..) | Ended::Lost => panic!("it was to stay open"),
@@ -83,14 +83,13 @@ impl Tx {
 
 /// What a verification reads of a user.
 pub(super) async fn bearer_of(tx: &mut Tx, user: &User) -> StoredBearer {
+    let login = Login::of(user);
     let wanted = Wanted {
-        logins: vec![(&user.service_id, user.login_id.as_str())],
+        logins: vec![&login],
         ..Wanted::default()
     };
     let mut bearers = tx.ground(&wanted).await.unwrap().bearers;
-    bearers
-        .remove(&(user.service_id.clone(), user.login_id.clone()))
-        .unwrap()
+    bearers.remove(&login).unwrap()
 }
 
 async fn read(store: &Store, tokens: &[Known]) -> Vec<HotCounter> {
@@ -188,21 +187,23 @@ async fn a_bearer_comes_with_the_live_token_and_strangers_are_left_out(store: St
         by: RevokedBy::Person,
     };
     store_token(&store, &taro, 1, revoked).await;
-    let bank = taro.service_id.clone();
-    let other = ServiceId::parse("other").unwrap();
+    let login = Login::of(&taro);
+    let nobody = Login {
+        login_id: "nobody".to_owned(),
+        ..login.clone()
+    };
+    let elsewhere = Login {
+        service_id: ServiceId::parse("other").unwrap(),
+        ..login.clone()
+    };
     let wanted = Wanted {
-        logins: vec![
-            (&bank, taro.login_id.as_str()),
-            (&bank, "nobody"),
-            (&other, taro.login_id.as_str()),
-        ],
+        logins: vec![&login, &nobody, &elsewhere],
         ..Wanted::default()
     };
     let ground = async || store.read().await.unwrap().ground(&wanted).await.unwrap();
     let found = ground().await;
     assert_eq!((found.bearers.len(), found.counters.len()), (1, 0));
-    let key = (bank.clone(), taro.login_id.clone());
-    let bearer = &found.bearers[&key];
+    let bearer = &found.bearers[&login];
     assert_eq!((&bearer.user_id, &bearer.token), (&taro.id, &None));
 
     let (token, counter) = store_token(&store, &taro, 2, TokenState::Activated).await;
@@ -213,7 +214,7 @@ async fn a_bearer_comes_with_the_live_token_and_strangers_are_left_out(store: St
     };
     let number = number_of(&store, &token.id).await;
     assert_eq!(found.counters, [(number, hot)].into());
-    let seed = found.bearers[&key].token.as_ref().unwrap();
+    let seed = found.bearers[&login].token.as_ref().unwrap();
     assert_eq!(
         (&seed.token_id, seed.counter_no, seed.parameters),
         (&token.id, Some(number), token.parameters)
@@ -408,7 +409,7 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
     for number in 0..2 {
         let user = store_user(&store, &contract, &format!("user{number}")).await;
         let (token, _) = store_token(&store, &user, number, TokenState::Activated).await;
-        logins.push((user, token));
+        logins.push((Login::of(&user), token));
     }
     let mut tx = store.begin().await.unwrap();
     let damage = "UPDATE bearer SET counter_no = NULL WHERE token_id = $1";
@@ -417,10 +418,7 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
         .unwrap();
     tx.commit().await.unwrap();
     let wanted = Wanted {
-        logins: logins
-            .iter()
-            .map(|(user, _)| (&user.service_id, user.login_id.as_str()))
-            .collect(),
+        logins: logins.iter().map(|(login, _)| login).collect(),
         ..Wanted::default()
     };
     let found = store.read().await.unwrap().ground(&wanted).await.unwrap();
@@ -542,7 +540,7 @@ async fn what_cannot_be_sent_to_postgresql_keeps_the_commit_back() {
         ..Settlement::default()
     };
     for _ in 0..2 {
-        let mut last = settlement.last(NOW);
+        let mut last = settlement.clone().last(NOW);
         last.push(Last {
             sql: &MISFIT,
             // A number where a text is due.

@@ -2,6 +2,7 @@
 
 use tokio::task::JoinSet;
 use warifu_core::id::{ContractId, ServiceId, UserId};
+use warifu_core::service::Policy;
 use warifu_core::token::{RevokedBy, TokenState};
 use warifu_core::user::{Language, Role};
 
@@ -24,12 +25,19 @@ on_both_databases! { store:
 }
 
 async fn a_service_comes_back_as_it_went(store: Store) {
-    let (one, two) = (service("bank-b"), service("bank-a"));
+    let (one, mut two) = (service("bank-b"), service("bank-a"));
+    two.policy = Policy::manual();
+    assert_ne!(one.policy, two.policy);
     let mut tx = store.begin().await.unwrap();
     tx.insert_service(&one, NOW).await.unwrap();
     tx.insert_service(&two, NOW).await.unwrap();
     assert_eq!(tx.service(&one.id).await.unwrap(), Some(one.clone()));
-    assert_eq!(tx.services().await.unwrap(), [two, one.clone()]);
+    // By turns: each has its own policy, however often it is read.
+    for _ in 0..2 {
+        assert_eq!(tx.service(&two.id).await.unwrap(), Some(two.clone()));
+        let all = [two.clone(), one.clone()];
+        assert_eq!(tx.services().await.unwrap(), all);
+    }
     let unknown = ServiceId::parse("unknown").unwrap();
     assert_eq!(tx.service(&unknown).await.unwrap(), None);
     assert!(

@@ -12,13 +12,13 @@ use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
-use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Settlement, Store};
+use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Login, Settlement, Store};
 use warifu_vault::VaultError;
 
 use super::Word;
 use super::bearer::{Bearer, Found, Known, Opened};
 use super::ground;
-use super::queue::{Answer, Channel, Codes, Job, Login, Question};
+use super::queue::{Answer, Channel, Codes, Job, Question};
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
 use crate::app::keys::Keys;
@@ -303,7 +303,8 @@ impl Verifier {
         now: UnixMillis,
     ) -> Vec<Result<Found, Failure>> {
         let mut stored = std::mem::take(&mut ground.bearers);
-        let mut opened: HashMap<&Login, Result<Found, Failure>> = HashMap::new();
+        let mut opened: HashMap<&Login, Result<Found, Failure>> =
+            HashMap::with_capacity(stored.len());
         questions
             .iter()
             .zip(known)
@@ -311,9 +312,9 @@ impl Verifier {
                 Some(known) => Ok(Found::Bearer(known)),
                 None => opened
                     .entry(&question.login)
-                    .or_insert_with_key(|login| {
-                        let key = (login.service_id.clone(), login.login_id.clone());
-                        self.open(login, stored.remove(&key), now)
+                    .or_insert_with_key(|login| match stored.remove_entry(*login) {
+                        Some((login, bearer)) => self.open(login, bearer, now),
+                        None => Ok(Found::Nobody),
                     })
                     .clone(),
             })

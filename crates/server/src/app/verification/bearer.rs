@@ -8,10 +8,9 @@ use warifu_core::id::{ContractId, TokenId, UserId};
 use warifu_core::life::is_over;
 use warifu_core::oath::{Parameters, Seed, totp};
 use warifu_core::time::UnixMillis;
-use warifu_store::{CounterNo, StoredBearer};
+use warifu_store::{CounterNo, Login, StoredBearer};
 
 use super::batch::Verifier;
-use super::queue::Login;
 use crate::app::Failure;
 use crate::app::keys::Column;
 
@@ -110,13 +109,10 @@ impl Verifier {
     /// [`Failure::Vault`] when the seed cannot be opened, with the data keys that are known; [`Failure::Fault`] for a token without a counter.
     pub(super) fn open(
         &self,
-        login: &Login,
-        stored: Option<StoredBearer>,
+        login: Login,
+        stored: StoredBearer,
         now: UnixMillis,
     ) -> Result<Found, Failure> {
-        let Some(stored) = stored else {
-            return Ok(Found::Nobody);
-        };
         let Some(token) = stored.token else {
             return Ok(Found::NoToken {
                 user_id: stored.user_id,
@@ -144,7 +140,7 @@ impl Verifier {
             expires_at: token.expires_at,
             seed,
         });
-        self.opened.cache().put(login.clone(), Arc::clone(&bearer));
+        self.opened.cache().put(login, Arc::clone(&bearer));
         Ok(Found::Bearer(Known::of(bearer, now)))
     }
 

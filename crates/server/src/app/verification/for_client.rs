@@ -12,9 +12,10 @@ use warifu_core::service::Policy;
 use warifu_core::suspension::Releasers;
 use warifu_core::time::{SECOND_MS, UnixMillis};
 use warifu_core::verification::Verdict;
+use warifu_store::Login;
 use zeroize::Zeroizing;
 
-use super::queue::{Answer, Channel, Login, Proof, Question};
+use super::queue::{Answer, Channel, Proof, Question};
 use crate::app::api_clients::ApiCaller;
 use crate::app::idempotency::Idempotency;
 use crate::app::relying::moment;

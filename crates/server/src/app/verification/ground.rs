@@ -17,7 +17,7 @@ use warifu_store::{CounterNo, Ground, NewAnswer, Tx, Wanted};
 
 use super::batch::{Draft, Fold};
 use super::bearer::Known;
-use super::queue::{Answer, Channel, Login, Question};
+use super::queue::{Answer, Channel, Question};
 use super::{Verification, Verified};
 use crate::app::Failure;
 use crate::app::idempotency::new_answer;
@@ -35,21 +35,16 @@ pub(super) fn wanted<'a>(
     let mut logins = HashSet::new();
     let mut answers = HashSet::new();
     for (question, known) in questions.iter().zip(known) {
-        let Login {
-            service_id,
-            login_id,
-        } = &question.login;
+        let login = &question.login;
         // Almost always one service and one key.
-        add(&mut wanted.services, service_id);
+        add(&mut wanted.services, &login.service_id);
         match known {
             // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
             Some(known) => {
                 let bearer = &known.bearer;
                 wanted.counters.push((bearer.counter_no, &bearer.user_id));
             }
-            None if logins.insert(&question.login) => {
-                wanted.logins.push((service_id, login_id.as_str()));
-            }
+            None if logins.insert(login) => wanted.logins.push(login),
             None => {}
         }
         if let Channel::Client {
@@ -212,14 +207,15 @@ pub(super) async fn write(
         *draft = Draft::Done(Box::new(Ok(answer)));
     }
     record.name_in_order();
-    tx.insert_events(&record.events).await?;
-    let told = if ground.rules.values().any(|rules| rules.has_webhooks) {
+    let queued = if ground.rules.values().any(|rules| rules.has_webhooks) {
         enqueue_events(tx, &record.events).await?
     } else {
         0
     };
+    let outcomes = record.outcomes();
+    tx.insert_events(record.events).await?;
     let kept = tx.insert_api_answers(&record.answers, now).await?;
-    Ok(kept.then(|| (record.outcomes(), told)))
+    Ok(kept.then_some((outcomes, queued)))
 }
 
 /// The counters that changed, in the order of their numbers.

@@ -12,6 +12,7 @@ use warifu_core::audit::Origin;
 use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::oath::Code;
 use warifu_core::refusal::Refusal;
+use warifu_store::Login;
 use zeroize::Zeroizing;
 
 use super::batch::Verifier;
@@ -32,13 +33,6 @@ pub const WAITING_MAX: usize = 4_096;
 pub const VERIFIER: &str = "verifier";
 /// Codes that one transaction judges at most.
 pub const BATCH_MAX: usize = 128;
-
-/// Whose code it is: the service, and what the user signs in with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Login {
-    pub(super) service_id: ServiceId,
-    pub(super) login_id: String,
-}
 
 /// What was typed. No `Debug`.
 pub(super) enum Proof {
@@ -108,6 +102,7 @@ impl Channel {
 
 /// A code to judge.
 pub(super) struct Question {
+    /// Whose code it is.
     pub(super) login: Login,
     pub(super) proof: Proof,
     pub(super) channel: Channel,
