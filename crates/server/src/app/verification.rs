@@ -6,6 +6,7 @@ mod bearer;
 mod for_client;
 mod ground;
 mod queue;
+mod told;
 
 use warifu_core::audit::Origin;
 use warifu_core::refusal::Refusal;
@@ -64,7 +65,7 @@ impl App {
         match self.verifications.ask(question).await? {
             Answer::Page(Verified::Refused(Refusal::NoToken)) => Err(Refusal::NoToken.into()),
             Answer::Page(verified) => Ok(verified),
-            Answer::Client(_) | Answer::OldCaller => {
+            Answer::Client(_) | Answer::InWords(_) | Answer::OldCaller => {
                 Err(Failure::fault("a page got the answer of a program"))
             }
         }

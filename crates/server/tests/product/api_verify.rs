@@ -17,6 +17,7 @@ on_both_databases! {
     r28_what_is_no_code_is_neither_judged_nor_counted,
     r21_a_repeated_request_gets_the_same_answer_and_the_code_is_used_once,
     r21_two_requests_at_once_under_one_key_are_judged_once,
+    r21_a_repeated_suspension_names_who_can_release_as_the_first_one_did,
     r12_a_code_that_many_callers_send_at_once_is_accepted_once,
     r27_a_user_who_is_disabled_or_has_no_token_is_told_as_such,
     a_new_token_is_told_with_its_age_and_its_cool_off,
@@ -263,6 +264,28 @@ async fn r21_a_repeated_request_gets_the_same_answer_and_the_code_is_used_once(
     api.bank.app.keep_house().await.unwrap();
     let late = api.ask(asked()).await;
     assert_eq!(late.json["verdict"], "wrong");
+}
+
+async fn r21_a_repeated_suspension_names_who_can_release_as_the_first_one_did(
+    database: TestDatabase,
+) {
+    let api = Api::open(database).await;
+    let phone = api.bank.phone("hanako").await;
+    let other = node(&api.bank.node().await);
+    let body = json!({ "code": phone.wrong_code(api.bank.app.now()) });
+    let path = of("hanako", "verify");
+    for _ in 0..4 {
+        api.ask(Ask::post(&path, &body)).await;
+    }
+    for (name, just) in [("the-last-try", true), ("one-more", false)] {
+        let asked = || Ask::post(&path, &body).with("idempotency-key", name);
+        let first = api.ask(asked()).await;
+        assert_eq!(first.json["verdict"], "suspended");
+        assert_eq!(first.json["just_suspended"], just);
+        assert_eq!(first.json["releasers"], "master_or_administrator");
+        let repeated = ask(&other, asked().key(&api.key)).await;
+        assert_eq!(repeated.json, first.json);
+    }
 }
 
 async fn r21_two_requests_at_once_under_one_key_are_judged_once(database: TestDatabase) {

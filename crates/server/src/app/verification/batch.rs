@@ -362,7 +362,7 @@ impl Verifier {
                         let asked_as = (caller.client_id.clone(), asked.key.clone());
                         if let Some(kept) = ground.answers.get(&asked_as) {
                             let answer = read_answer(kept, asked);
-                            return Draft::Done(Box::new(answer.map(Answer::Client)));
+                            return Draft::Done(Box::new(answer.map(Answer::InWords)));
                         }
                         if named.contains(&asked_as) {
                             // The same request is in this batch already: its answer is there for the next one.

@@ -5,20 +5,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warifu_core::audit::Origin;
-use warifu_core::id::{ServiceId, TokenId};
+use warifu_core::id::ServiceId;
 use warifu_core::refusal::Refusal;
 use warifu_core::relying::Scope;
-use warifu_core::service::Policy;
 use warifu_core::suspension::Releasers;
-use warifu_core::time::{SECOND_MS, UnixMillis};
-use warifu_core::verification::Verdict;
 use warifu_store::Login;
 use zeroize::Zeroizing;
 
 use super::queue::{Answer, Channel, Proof, Question};
 use crate::app::api_clients::ApiCaller;
 use crate::app::idempotency::Idempotency;
-use crate::app::relying::moment;
 use crate::app::{App, Failure};
 
 /// What a relying system sent to be judged.
@@ -141,50 +137,6 @@ impl Word {
     }
 }
 
-impl Verification {
-    /// That nothing was judged.
-    pub(super) fn unjudged(verdict: Word, reopens_at: Option<UnixMillis>, policy: &Policy) -> Self {
-        Self {
-            verdict,
-            tries_left: policy.wrong_codes_max,
-            just_suspended: false,
-            token_id: None,
-            activated_at: None,
-            token_age_s: None,
-            cool_off_until: None,
-            releasers: None,
-            reopens_at: reopens_at.map(moment),
-        }
-    }
-
-    /// What was judged for this token, activated then.
-    pub(super) fn judged(
-        verdict: &Verdict,
-        (token_id, activated_at): (&TokenId, UnixMillis),
-        policy: &Policy,
-        now: UnixMillis,
-    ) -> Self {
-        let (word, tries_left) = match *verdict {
-            Verdict::Accepted { .. } => (Word::Accepted, policy.wrong_codes_max),
-            Verdict::AlreadyUsed { tries_left } => (Word::AlreadyUsed, tries_left),
-            Verdict::Wrong { tries_left } => (Word::Wrong, tries_left),
-            Verdict::SuspendedNow | Verdict::Suspended => (Word::Suspended, 0),
-            Verdict::Expired => (Word::Expired, policy.wrong_codes_max),
-            Verdict::Revoked => (Word::NoToken, policy.wrong_codes_max),
-        };
-        let age_s = now.since_ms(activated_at).max(0) / SECOND_MS;
-        Self {
-            tries_left,
-            just_suspended: *verdict == Verdict::SuspendedNow,
-            token_id: Some(token_id.to_string()),
-            activated_at: Some(moment(activated_at)),
-            token_age_s: u64::try_from(age_s).ok(),
-            cool_off_until: policy.cool_off_until(activated_at, now).map(moment),
-            ..Self::unjudged(word, None, policy)
-        }
-    }
-}
-
 impl App {
     /// Judges a code for a relying system, or two consecutive ones.
     ///
@@ -233,7 +185,8 @@ impl App {
             origin: asked.origin.clone(),
         };
         match self.verifications.ask(question).await? {
-            Answer::Client(verification) => Ok(Some(*verification)),
+            Answer::Client(told) => Ok(Some(told.into_words())),
+            Answer::InWords(verification) => Ok(Some(*verification)),
             Answer::OldCaller => Ok(None),
             Answer::Page(_) => Err(Failure::fault("a program got the answer of a page")),
         }

@@ -15,10 +15,11 @@ use warifu_core::user::{Actor, User};
 use warifu_core::verification::{Counter, Verdict};
 use warifu_store::{CounterNo, Ground, NewAnswer, Tx, Wanted};
 
+use super::Verified;
 use super::batch::{Draft, Fold};
 use super::bearer::Known;
 use super::queue::{Answer, Channel, Question};
-use super::{Verification, Verified};
+use super::told::Told;
 use crate::app::Failure;
 use crate::app::idempotency::new_answer;
 use crate::app::notices::{Facts, enqueue_to_all};
@@ -76,13 +77,6 @@ pub(super) struct Record {
     pub(super) answers: Vec<NewAnswer>,
 }
 
-/// What came of one code.
-struct Told {
-    verdict: Option<Verdict>,
-    releasers: Option<Releasers>,
-    verification: Verification,
-}
-
 /// Whether events and answers are all that follows from these drafts, so that they can be written and committed in one step.
 pub(super) fn nothing_else_follows(
     ground: &Ground,
@@ -107,7 +101,7 @@ pub(super) fn record(
 ) -> Result<Record, Failure> {
     let mut record = Record::default();
     for (question, draft) in questions.iter().zip(drafts) {
-        if let Some(told) = tell(ground, question, draft, now, &mut record.events) {
+        if let Some(told) = tell(ground, question, draft, None, now, &mut record.events) {
             let answer = record.answer(question, told)?;
             *draft = Draft::Done(Box::new(Ok(answer)));
         }
@@ -139,47 +133,47 @@ impl Record {
             idempotency: Some(asked),
         } = &question.channel
         {
-            let new = new_answer(caller, asked, &told.verification)?;
-            self.answers.push(new);
+            let verification = told.into_words();
+            self.answers.push(new_answer(caller, asked, &verification)?);
+            return Ok(Answer::InWords(Box::new(verification)));
         }
-        Ok(Answer::Client(Box::new(told.verification)))
+        Ok(Answer::Client(told))
     }
 }
 
-/// What came of one code, with its event; `None` for what is not recorded.
+/// What came of one code, of a suspended token with who can release, and its event; `None` for what is not recorded.
 fn tell(
     ground: &Ground,
     question: &Question,
     draft: &Draft,
+    releasers: Option<Releasers>,
     now: UnixMillis,
     events: &mut Vec<Event>,
 ) -> Option<Told> {
     let rules = ground.rules.get(&question.login.service_id)?;
-    let (verdict, verification) = match draft {
-        Draft::Done(_) | Draft::Again { .. } => return None,
+    match draft {
+        Draft::Done(_) | Draft::Again { .. } => None,
         Draft::Judged(bearer, verdict) => {
             let target = ("token", bearer.token_id.as_str());
             events.push(event(question, target, verdict.as_str(), now));
-            let of = (&bearer.token_id, bearer.activated_at);
-            let verification = Verification::judged(verdict, of, &rules.policy, now);
-            (Some(*verdict), verification)
+            Some(Told::judged(
+                bearer,
+                *verdict,
+                releasers,
+                &rules.policy,
+                now,
+            ))
         }
         Draft::Unjudged {
             user_id,
             reopens_at,
             word,
         } => {
-            let verification = Verification::unjudged(*word, *reopens_at, &rules.policy);
-            let outcome = verification.verdict.as_str();
-            events.push(event(question, ("user", user_id.as_str()), outcome, now));
-            (None, verification)
+            let target = ("user", user_id.as_str());
+            events.push(event(question, target, word.as_str(), now));
+            Some(Told::unjudged(*word, *reopens_at, &rules.policy))
         }
-    };
-    Some(Told {
-        verdict,
-        releasers: None,
-        verification,
-    })
+    }
 }
 
 /// Writes what follows from each verdict, turns its draft into the answer, and gives what was recorded and how much
@@ -193,13 +187,16 @@ pub(super) async fn write(
 ) -> Result<Option<(Vec<&'static str>, usize)>, Failure> {
     let mut record = Record::default();
     for (question, draft) in questions.iter().zip(drafts) {
-        let Some(mut told) = tell(ground, question, draft, now, &mut record.events) else {
+        let releasers = match draft {
+            Draft::Judged(bearer, verdict) => {
+                follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?
+            }
+            Draft::Done(_) | Draft::Again { .. } | Draft::Unjudged { .. } => None,
+        };
+        let told = tell(ground, question, draft, releasers, now, &mut record.events);
+        let Some(told) = told else {
             continue;
         };
-        if let Draft::Judged(bearer, verdict) = draft {
-            told.releasers = follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?;
-            told.verification.releasers = told.releasers.map(Into::into);
-        }
         let answer = match &question.channel {
             Channel::Page(session) => Answer::Page(on_page(tx, session, &told, now).await?),
             Channel::Client { .. } => record.answer(question, told)?,
@@ -314,7 +311,7 @@ async fn on_page(
     told: &Told,
     now: UnixMillis,
 ) -> Result<Verified, Failure> {
-    Ok(match (told.verdict, told.releasers) {
+    Ok(match told.verdict() {
         (Some(Verdict::Accepted { .. }), _) => Verified::SignedIn(step_up(tx, session, now).await?),
         (Some(Verdict::AlreadyUsed { .. }), _) => Verified::Refused(Refusal::CodeAlreadyUsed),
         (Some(Verdict::Wrong { tries_left }), _) => {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::batch::Verifier;
 use super::bearer::{Known, Opened};
+use super::told::Told;
 use super::{Verification, Verified};
 use crate::app::Failure;
 use crate::app::api_clients::ApiCaller;
@@ -112,7 +113,9 @@ pub(super) struct Question {
 /// What came of it, for the channel that it came in by.
 pub(super) enum Answer {
     Page(Verified),
-    Client(Box<Verification>),
+    Client(Told),
+    /// What is kept, or was, for the same request, in its words.
+    InWords(Box<Verification>),
     /// Key or client are not what this node remembered of them; nothing was judged.
     OldCaller,
 }
