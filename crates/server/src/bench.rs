@@ -263,14 +263,9 @@ impl Bench {
 
     /// How long SQLite's log is; 0 beside PostgreSQL, and where there is none.
     fn log_bytes(&self) -> u64 {
-        match &self.database {
-            DatabaseConfig::Sqlite { path } => {
-                let mut log = path.clone().into_os_string();
-                log.push("-wal");
-                std::fs::metadata(log).map_or(0, |log| log.len())
-            }
-            DatabaseConfig::Postgres(_) => 0,
-        }
+        let log = self.database.write_ahead_log();
+        log.and_then(|log| std::fs::metadata(log).ok())
+            .map_or(0, |log| log.len())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::sqlite::log_beside;
+
 /// Which database a [`Store`](crate::Store) opens. It has no `Debug`: the address may hold a password.
 #[derive(Clone)]
 pub enum DatabaseConfig {
@@ -12,6 +14,17 @@ pub enum DatabaseConfig {
     },
     /// A PostgreSQL server or cluster, for more than one machine.
     Postgres(PostgresConfig),
+}
+
+impl DatabaseConfig {
+    /// SQLite's write-ahead log, which is there while the database is open; `None` for PostgreSQL.
+    #[must_use]
+    pub fn write_ahead_log(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite { path } => Some(log_beside(path.clone())),
+            Self::Postgres(_) => None,
+        }
+    }
 }
 
 /// How to reach PostgreSQL.

@@ -425,12 +425,17 @@ fn serve(connection: &Mutex<Connection>, commands: &Receiver<Command>) {
 
 /// The write-ahead log of a database, which SQLite keeps beside the file itself, not beside a link to it.
 fn log_of(path: &Path) -> Result<PathBuf, StoreError> {
-    let mut log = path
+    let file = path
         .canonicalize()
-        .map_err(|error| StoreError::Config(format!("{}: {error}", path.display())))?
-        .into_os_string();
+        .map_err(|error| StoreError::Config(format!("{}: {error}", path.display())))?;
+    Ok(log_beside(file))
+}
+
+/// How SQLite names the log beside a file.
+pub(crate) fn log_beside(file: PathBuf) -> PathBuf {
+    let mut log = file.into_os_string();
     log.push("-wal");
-    Ok(log.into())
+    log.into()
 }
 
 /// Creates the file for our own eyes; SQLite gives its log the same mode.

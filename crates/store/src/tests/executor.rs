@@ -472,6 +472,16 @@ mod file {
     }
 
     #[tokio::test]
+    async fn the_log_is_where_its_name_says_and_grows() {
+        let database = TestDatabase::sqlite();
+        let store = open(&database).await;
+        let log = database.config().write_ahead_log().unwrap();
+        let before = std::fs::metadata(&log).unwrap().len();
+        insert(&store, "a", 1).await;
+        assert!(std::fs::metadata(&log).unwrap().len() > before);
+    }
+
+    #[tokio::test]
     async fn the_file_and_its_log_are_for_the_owner_only() {
         let database = TestDatabase::sqlite();
         let store = open(&database).await;
