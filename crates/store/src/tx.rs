@@ -146,6 +146,12 @@ impl Store {
         }
     }
 
+    /// Whether the statements of [`Store::begin_here`] run on the caller's thread.
+    #[must_use]
+    pub fn runs_here(&self) -> bool {
+        matches!(self.shared.database, Database::Sqlite(_))
+    }
+
     /// Starts a transaction that only reads. All its statements see the database as it was at the first of them. It makes no writer wait, and
     /// waits for none, but for the way to the disk of what was committed by then.
     ///

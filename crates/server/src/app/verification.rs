@@ -7,6 +7,7 @@ mod for_client;
 mod ground;
 mod queue;
 mod told;
+mod traffic;
 
 use warifu_core::audit::Origin;
 use warifu_core::refusal::Refusal;

@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 /// How often a code is judged again when another node's write came between.
 const LOSSES_MAX: u32 = 3;
 /// Judges batches.
+#[derive(Clone)]
 pub(in crate::app) struct Verifier {
     pub(in crate::app) store: Store,
     pub(in crate::app) keys: Arc<Keys>,

@@ -8,6 +8,7 @@ use std::thread;
 use futures_util::FutureExt as _;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use warifu_core::audit::Origin;
 use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::oath::Code;
@@ -16,16 +17,15 @@ use warifu_store::Login;
 use zeroize::Zeroizing;
 
 use super::batch::Verifier;
-use super::bearer::{Known, Opened};
+use super::bearer::Known;
 use super::told::Told;
+use super::traffic::Traffic;
 use super::{Verification, Verified};
 use crate::app::Failure;
 use crate::app::api_clients::ApiCaller;
 use crate::app::idempotency::Idempotency;
 use crate::app::session::Session;
-use crate::clock::Clock;
 use crate::lane::Lane;
-use crate::metrics::Metrics;
 use crate::processors::Seats;
 
 /// Codes that may wait; the next one is told that the service is busy.
@@ -155,9 +155,8 @@ impl Job {
 /// The entrance.
 pub(in crate::app) struct Queue {
     sender: mpsc::Sender<Job>,
-    opened: Arc<Opened>,
-    clock: Clock,
-    metrics: Arc<Metrics>,
+    verifier: Arc<Verifier>,
+    traffic: Arc<Traffic>,
 }
 
 impl Queue {
@@ -168,8 +167,8 @@ impl Queue {
     /// [`Failure::Fault`] when there is no thread to be had; what [`Store::with_own_connection`](warifu_store::Store::with_own_connection) fails with.
     pub(in crate::app) async fn open(verifier: Verifier, seats: Seats) -> Result<Self, Failure> {
         let no_thread = |_| Failure::fault("there is no thread for verification");
-        let metrics = Arc::clone(&verifier.metrics);
-        let (opened, clock) = (Arc::clone(&verifier.opened), verifier.clock.clone());
+        let (verifier, traffic) = (Arc::new(verifier), Arc::new(Traffic::default()));
+        let queue = (Arc::clone(&verifier), Arc::clone(&traffic));
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (tell, ready) = oneshot::channel();
         let serve = move || {
@@ -189,10 +188,11 @@ impl Queue {
             runtime.block_on(async {
                 match verifier.store.with_own_connection() {
                     Ok(store) => {
+                        let verifier = Verifier::clone(&verifier);
                         let verifier = Arc::new(Verifier { store, ..verifier });
                         // Who opens it may have gone; then the receiver says so.
                         let _ = tell.send(Ok(()));
-                        work(verifier, receiver).await;
+                        work(verifier, traffic, receiver).await;
                     }
                     Err(error) => drop(tell.send(Err(error.into()))),
                 }
@@ -205,11 +205,11 @@ impl Queue {
         ready
             .await
             .unwrap_or(Err(Failure::fault("the verification has ended")))?;
+        let (verifier, traffic) = queue;
         Ok(Self {
             sender,
-            opened,
-            clock,
-            metrics,
+            verifier,
+            traffic,
         })
     }
 
@@ -218,6 +218,7 @@ impl Queue {
     /// # Errors
     /// [`Refusal::Busy`] when [`WAITING_MAX`] wait already; else what refuses or fails the question.
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
+        let _asking = self.traffic.ask();
         let (reply, answer) = oneshot::channel();
         let place = self.sender.clone().try_reserve_owned();
         let place = place.map_err(|error| match error {
@@ -225,17 +226,24 @@ impl Queue {
             mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
         })?;
         let job = Job {
-            known: self.opened.known(&question.login, self.clock.now()),
+            known: (self.verifier.opened).known(&question.login, self.verifier.clock.now()),
             question: Arc::new(question),
             losses: 0,
             keys_were_read: false,
             reply,
             lane: Lane::here(),
         };
+        let (verifier, traffic) = (Arc::clone(&self.verifier), Arc::clone(&self.traffic));
         // The first code that is handed over wakes the verifier: better with all that came with it.
-        Lane::later(move || drop(place.send(job)));
+        Lane::later(move || {
+            if job.lane.is_some() && verifier.store.runs_here() && traffic.is_alone_and_quick() {
+                tokio::spawn(work_on_lane(verifier, traffic, job, place));
+            } else {
+                drop(place.send(job));
+            }
+        });
         let waiting = WAITING_MAX - self.sender.capacity();
-        self.metrics.queue_depth(waiting);
+        self.verifier.metrics.queue_depth(waiting);
         answer
             .await
             .unwrap_or(Err(Failure::fault("a verification ended with a defect")))
@@ -247,7 +255,8 @@ impl Queue {
     }
 }
 
-async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
+/// The verifier's own work.
+async fn work(verifier: Arc<Verifier>, traffic: Arc<Traffic>, mut receiver: mpsc::Receiver<Job>) {
     // Those whom another node came before are judged again with those who came meanwhile.
     let mut batch: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     let mut crowd = Crowd::default();
@@ -261,15 +270,40 @@ async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
         verifier.metrics.queue_depth(receiver.len());
         let jobs = std::mem::take(&mut batch);
         let ahead = crowd.is_behind(jobs.len());
-        // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies, or by the error that SQLite gives instead.
-        match AssertUnwindSafe(verifier.judge(jobs, ahead))
-            .catch_unwind()
-            .await
-        {
-            Ok(again) => batch = again,
-            Err(_panic) => tracing::error!("a batch of verifications met a defect"),
-        }
+        batch = judge(&verifier, &traffic, jobs, ahead).await;
     }
+}
+
+/// Judges a code that is alone on the lane that it came in on. If it is to be judged again, the verifier does so, in the place that was kept for it.
+async fn work_on_lane(
+    verifier: Arc<Verifier>,
+    traffic: Arc<Traffic>,
+    job: Job,
+    place: mpsc::OwnedPermit<Job>,
+) {
+    let again = judge(&verifier, &traffic, vec![job], false).await;
+    if let Some(job) = again.into_iter().next() {
+        place.send(job);
+    }
+}
+
+/// Judges and answers; gives back those that are to be judged again.
+async fn judge(
+    verifier: &Arc<Verifier>,
+    traffic: &Traffic,
+    jobs: Vec<Job>,
+    ahead: bool,
+) -> Vec<Job> {
+    let (codes, began) = (jobs.len(), Instant::now());
+    // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies, or by the error that SQLite gives instead.
+    let again = AssertUnwindSafe(verifier.judge(jobs, ahead))
+        .catch_unwind()
+        .await;
+    traffic.note(codes, ahead, began.elapsed());
+    again.unwrap_or_else(|_panic| {
+        tracing::error!("a batch of verifications met a defect");
+        Vec::new()
+    })
 }
 
 /// Whether others are to be expected behind a batch.
