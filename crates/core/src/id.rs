@@ -90,6 +90,21 @@ record_id! {
     DeliveryId,
 }
 
+impl AuditId {
+    /// The time that the id begins with; `None` for what is no id that this program makes.
+    #[must_use]
+    pub fn made_at(&self) -> Option<UnixMillis> {
+        const TIME: usize = 10;
+        let digit = |byte: u8| CROCKFORD.iter().position(|digit| *digit == byte);
+        let digits: Option<Vec<usize>> = self.0.bytes().map(digit).collect();
+        let digits = digits.filter(|digits| digits.len() == 26)?;
+        let time = digits[..TIME].iter().try_fold(0_i64, |time, digit| {
+            Some(time * 32 + i64::try_from(*digit).ok()?)
+        })?;
+        Some(UnixMillis(time)).filter(|at| at.0 < 1 << 48)
+    }
+}
+
 /// Names one protected site, the tenant: 2 to 32 characters of `a-z`, `0-9` and `-`, starting and ending without `-`.
 /// People type it into the app, so it is short and has one spelling.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -398,6 +413,23 @@ mod tests {
             ("１234".to_owned(), Err(IdError::Alphabet)),
         ] {
             assert_eq!(TokenUserId::of_nfkc(&nfkc), read, "{nfkc}");
+        }
+    }
+
+    #[test]
+    fn an_event_s_id_tells_when_it_was_made() {
+        let mut rng = ChaCha20Rng::from_seed([11; 32]);
+        for at in [0, 1, 1_790_000_000_123, (1 << 48) - 1] {
+            let id = AuditId::new(UnixMillis(at), &mut rng);
+            assert_eq!(id.made_at(), Some(UnixMillis(at)));
+        }
+        for wrong in [
+            "",
+            "0",
+            "06b1u000000000000000000000",
+            "80000000000000000000000000",
+        ] {
+            assert_eq!(AuditId::from_stored(wrong).made_at(), None, "{wrong}");
         }
     }
 

@@ -1,14 +1,16 @@
 //! The audit log (R84). Events are added and read; nothing here changes or removes one.
 
+use std::fmt;
+
 use warifu_core::audit::{Action, Event};
 use warifu_core::id::{AuditId, ServiceId};
 use warifu_core::time::UnixMillis;
 use warifu_core::user::Actor;
 
-use crate::limits::EVENTS_MAX;
+use crate::limits::{EVENTS_LOOKED_AT, EVENTS_MAX};
 use crate::mapping::at_most;
 use crate::rows::RowsSql;
-use crate::{Row, StoreError, Tx, Value, params};
+use crate::{Row, StoreError, Tx, Value, numbers, params};
 
 /// An event as it was recorded, in stored words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +39,77 @@ pub struct StoredEvent {
     pub address: Option<String>,
 }
 
+/// A place in the order of all events, which is that of their recording: by the time, then one after the other. Nodes that record at the same moment may
+/// give the same number on PostgreSQL; then the ids decide.
+///
+/// As text, 19 digits, and the id of the event that was the last one before it, if it is behind one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPlace {
+    number: i64,
+    /// Behind the event of this id among those of the number; before all of them if it is empty.
+    id: String,
+}
+
+/// A part of a service's events.
+#[derive(Clone, Debug)]
+pub struct EventsPart {
+    /// The earliest first.
+    pub events: Vec<StoredEvent>,
+    /// Where the next part begins.
+    pub next: EventPlace,
+    /// Whether there may be more already.
+    pub more: bool,
+}
+
+impl EventPlace {
+    const DIGITS: usize = 19;
+    /// No number of 19 digits begins with the last of them before 2088, and what begins with it may be none.
+    const FIRST_DIGITS: std::ops::RangeInclusive<u8> = b'0'..=b'8';
+
+    /// Reads a place that was written as text, or finds that of an event by its id: as near before it as its time tells, so that some may be told again, and
+    /// none is missed. `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let of_id = AuditId::from_stored(text);
+        if let Some(at) = of_id.made_at() {
+            return Some(Self {
+                number: numbers::first_of(at),
+                id: String::new(),
+            });
+        }
+        let (number, id) = text.split_at_checked(Self::DIGITS)?;
+        let is_number = Self::FIRST_DIGITS.contains(number.as_bytes().first()?)
+            && number.bytes().all(|digit| digit.is_ascii_digit());
+        let is_id = id.is_empty() || AuditId::from_stored(id).made_at().is_some();
+        Some(Self {
+            number: number.parse().ok().filter(|_| is_number && is_id)?,
+            id: id.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for EventPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:0width$}{}",
+            self.number,
+            self.id,
+            width = Self::DIGITS
+        )
+    }
+}
+
+/// A number is that of the event's millisecond, or the greatest there is, whichever is greater, and more by the event's place among those that are recorded together. So
+/// on SQLite numbers are in the order of the commits, each but once; on PostgreSQL transactions do not see each other.
 pub(crate) static INSERT: RowsSql = RowsSql::new(
-    "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome,
+    "INSERT INTO audit (event_no, audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome,
          request_id, address)
-     {ROWS}",
+     {ROWS COALESCE((SELECT MAX(event_no) FROM audit WHERE event_no > v.column1), v.column1) + v.column2, v.column3, v.column4,
+         v.column5, v.column6, v.column7, v.column8, v.column9, v.column10, v.column11, v.column12, v.column13}",
     &[
-        "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+        "BIGINT", "BIGINT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT",
+        "TEXT", "TEXT", "TEXT",
     ],
 );
 
@@ -50,7 +117,7 @@ pub(crate) static INSERT: RowsSql = RowsSql::new(
 macro_rules! events_where {
     ($rest:literal) => {
         concat!(
-            "SELECT audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id,
+            "SELECT event_no, audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id,
                  address
              FROM audit WHERE ",
             $rest
@@ -62,7 +129,7 @@ impl Tx {
     /// Records an event, in the transaction of the change it tells of (invariant 4).
     ///
     /// # Errors
-    /// [`StoreError::is_duplicate`] when its id is taken; else as [`Tx::query`].
+    /// As [`Tx::query`].
     pub async fn insert_event(&mut self, event: &Event) -> Result<(), StoreError> {
         self.insert_events(vec![event.clone()]).await
     }
@@ -87,7 +154,7 @@ impl Tx {
     ) -> Result<Vec<StoredEvent>, StoreError> {
         self.query(
             events_where!(
-                "target_kind = $1 AND target_id = $2 ORDER BY at_ms DESC, audit_id DESC LIMIT $3"
+                "target_kind = $1 AND target_id = $2 ORDER BY at_ms DESC, event_no DESC LIMIT $3"
             ),
             params![target_kind, target_id, EVENTS_MAX],
         )
@@ -98,40 +165,90 @@ impl Tx {
         .collect()
     }
 
-    /// Up to `limit` events of a service, or those of one action, that come after the event `after` and happened before `before`, in
-    /// the order of their ids.
+    /// Up to `limit` events of a service, or those of one action, that come after `after`: all that were recorded before `before`, but for what stands behind one
+    /// that was recorded later. One from after `wrong` was recorded by a clock that was wrong, and is not waited for.
+    ///
+    /// Looks at [`EVENTS_LOOKED_AT`] times as many events of all services: of a service or an action with few, a part may be short, or empty, and have more behind it.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn events_of_service_after(
         &mut self,
         service_id: &ServiceId,
-        after: &str,
-        before: UnixMillis,
+        after: &EventPlace,
+        (before, wrong): (UnixMillis, UnixMillis),
         action: Option<Action>,
         limit: u32,
-    ) -> Result<Vec<StoredEvent>, StoreError> {
+    ) -> Result<EventsPart, StoreError> {
+        let looked_at = at_most(limit) * i64::from(EVENTS_LOOKED_AT);
+        let beyond = self
+            .query_one(
+                "SELECT event_no, at_ms FROM audit WHERE event_no > $1 ORDER BY event_no LIMIT 1 OFFSET $2",
+                params![after.number, looked_at],
+            )
+            .await?;
+        let end = beyond
+            .as_ref()
+            .map_or(Ok(i64::MAX), |row| row.int("event_no"))?;
         let rows = match action {
             None => {
                 self.query(
                     events_where!(
-                        "service_id = $1 AND audit_id > $2 AND at_ms < $3 ORDER BY audit_id LIMIT $4"
+                        "event_no >= $1 AND (event_no > $1 OR audit_id > $2) AND event_no < $3 AND service_id = $4
+                         ORDER BY event_no, audit_id LIMIT $5"
                     ),
-                    params![service_id, after, before, at_most(limit)],
+                    params![after.number, after.id.as_str(), end, service_id, at_most(limit)],
                 )
                 .await?
             }
             Some(action) => {
                 self.query(
                     events_where!(
-                        "service_id = $1 AND audit_id > $2 AND at_ms < $3 AND action = $4 ORDER BY audit_id LIMIT $5"
+                        "event_no >= $1 AND (event_no > $1 OR audit_id > $2) AND event_no < $3 AND service_id = $4 AND action = $5
+                         ORDER BY event_no, audit_id LIMIT $6"
                     ),
-                    params![service_id, after, before, action.as_str(), at_most(limit)],
+                    params![
+                        after.number,
+                        after.id.as_str(),
+                        end,
+                        service_id,
+                        action.as_str(),
+                        at_most(limit)
+                    ],
                 )
                 .await?
             }
         };
-        rows.iter().map(event_of).collect()
+        let is_told = |at: UnixMillis| at < before || at > wrong;
+        let mut part = EventsPart {
+            events: Vec::with_capacity(rows.len()),
+            next: after.clone(),
+            more: false,
+        };
+        for row in &rows {
+            let event = event_of(row)?;
+            if !is_told(event.at) {
+                return Ok(part);
+            }
+            part.next = EventPlace {
+                number: row.int("event_no")?,
+                id: event.id.to_string(),
+            };
+            part.events.push(event);
+        }
+        if i64::try_from(rows.len()).is_ok_and(|length| length >= at_most(limit)) {
+            part.more = true;
+        } else if let Some(beyond) = beyond
+            && is_told(beyond.at("at_ms")?)
+        {
+            // All that was looked at was recorded before it.
+            part.next = EventPlace {
+                number: end,
+                id: String::new(),
+            };
+            part.more = true;
+        }
+        Ok(part)
     }
 
     /// When `action` was done to one thing with this outcome the time before the last: of two sign-ins, the earlier one.
@@ -157,22 +274,18 @@ impl Tx {
         .transpose()
     }
 
-    /// When the events of the highest ids were recorded, service by service: the last of them, which is the last one of all or nearly so.
+    /// When the last event was recorded.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn last_event_at(&mut self) -> Result<Option<UnixMillis>, StoreError> {
         self.query_one(
-            "SELECT MAX(l.at_ms) AS at_ms FROM (
-                 SELECT (SELECT e.at_ms FROM audit e WHERE e.service_id = s.service_id ORDER BY e.audit_id DESC LIMIT 1) AS at_ms
-                 FROM service s
-                 UNION ALL
-                 SELECT (SELECT e.at_ms FROM audit e WHERE e.service_id IS NULL ORDER BY e.audit_id DESC LIMIT 1) AS at_ms
-             ) l",
+            "SELECT at_ms FROM audit ORDER BY event_no DESC LIMIT 1",
             params![],
         )
         .await?
-        .map_or(Ok(None), |row| row.opt_at("at_ms"))
+        .map(|row| row.at("at_ms"))
+        .transpose()
     }
 
     /// The number of all events.
@@ -186,11 +299,13 @@ impl Tx {
     }
 }
 
-/// Events as parameters.
+/// Events that are recorded together as parameters, in their order.
 pub(crate) fn rows_of(events: Vec<Event>) -> Vec<Vec<Value>> {
-    let row = |event: Event| {
+    let row = |(place, event): (i64, Event)| {
         let (actor_kind, actor_id) = actor(event.actor);
         params![
+            numbers::first_of(event.at),
+            place,
             event.id,
             event.at,
             event.service_id,
@@ -204,7 +319,7 @@ pub(crate) fn rows_of(events: Vec<Event>) -> Vec<Vec<Value>> {
             event.origin.address
         ]
     };
-    events.into_iter().map(row).collect()
+    (1..).zip(events).map(row).collect()
 }
 
 fn event_of(row: &Row) -> Result<StoredEvent, StoreError> {

@@ -18,37 +18,9 @@ use crate::rows::{Ask, Last, RowsSql, Sql};
 use crate::token::counter_of;
 use crate::tx::{Ended, Next};
 use crate::{
-    Durable, KeyStanding, NewAnswer, Row, StoreError, StoredAnswer, Tx, Value, api_answer, audit,
-    params,
+    CounterNo, Durable, KeyStanding, NewAnswer, Row, StoreError, StoredAnswer, Tx, Value,
+    api_answer, audit, params,
 };
-
-/// The number of a counter, under which a verification finds and writes it.
-///
-/// Made by the program and never given twice, like an id: 41 bits of milliseconds since 2020, then 22 random bits. A node remembers whose it is; were
-/// numbers counted up by the database, one that was lost with an old primary would be given again, to somebody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CounterNo(pub(crate) i64);
-
-/// 2020-01-01, in milliseconds since 1970.
-const EPOCH_MS: i64 = 1_577_836_800_000;
-const TIME_BITS: u32 = 41;
-const RANDOM_BITS: u32 = 22;
-
-impl CounterNo {
-    /// The number of a counter that is made at `now`; of `random` the lowest 22 bits count.
-    #[must_use]
-    pub fn new(now: UnixMillis, random: u32) -> Self {
-        let time = (now.0 - EPOCH_MS).clamp(0, (1 << TIME_BITS) - 1);
-        let random = i64::from(random) & ((1 << RANDOM_BITS) - 1);
-        Self((time << RANDOM_BITS) | random)
-    }
-}
-
-impl From<CounterNo> for Value {
-    fn from(number: CounterNo) -> Self {
-        Self::Int(number.0)
-    }
-}
 
 /// By what a verification finds a user: the service, and what the user signs in with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

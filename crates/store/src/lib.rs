@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod mapping;
 mod migrate;
+mod numbers;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -42,15 +43,16 @@ mod tests;
 pub use api_answer::{NewAnswer, StoredAnswer};
 pub use api_client::{KeyStanding, StoredKey};
 pub use attempt::{AttemptState, StoredAttempt};
-pub use audit::StoredEvent;
+pub use audit::{EventPlace, EventsPart, StoredEvent};
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
 pub use hot::{
-    CounterNo, Ground, HotCounter, Judged, Judgement, Login, Rules, Settlement, StoredBearer,
-    StoredSeed, Wanted,
+    Ground, HotCounter, Judged, Judgement, Login, Rules, Settlement, StoredBearer, StoredSeed,
+    Wanted,
 };
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
+pub use numbers::CounterNo;
 pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, OutboxCounts};
 pub use session::StoredSession;
 pub use sqlite::WRITER as SQLITE_WRITER;
@@ -110,6 +112,8 @@ pub mod limits {
     pub const MAILS_OF_ISSUANCE_MAX: u32 = 50;
     /// Events in the list of a thing ([`crate::Tx::events_of`]).
     pub const EVENTS_MAX: u32 = 1_000;
+    /// Events that are looked at for each one that may be told ([`crate::Tx::events_of_service_after`]).
+    pub const EVENTS_LOOKED_AT: u32 = 20;
     /// Clients of the API in a list ([`crate::Tx::api_clients`]).
     pub const API_CLIENTS_MAX: u32 = 1_000;
     /// Keys in the list of a client, those that ended included ([`crate::Tx::api_keys_of`]).

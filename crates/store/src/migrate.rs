@@ -51,6 +51,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "bearers",
         sql: include_str!("../migrations/0006_bearers.sql"),
     },
+    Migration {
+        number: 7,
+        name: "event_numbers",
+        sql: include_str!("../migrations/0007_event_numbers.sql"),
+    },
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT

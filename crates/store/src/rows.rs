@@ -87,6 +87,7 @@ pub(crate) enum Given {
 /// | in the text | for a list | for one row |
 /// |---|---|---|
 /// | `{ROWS}` | `SELECT .. FROM unnest(..) AS v (..)` | `VALUES (..)` |
+/// | `{ROWS a, b}` | `SELECT a, b FROM unnest(..) AS v (..)` | `VALUES (a, b)` |
 /// | `{LIST}`, first in a FROM clause | `unnest(..) AS v (..) CROSS JOIN` | nothing |
 /// | `{FROM}`, before the WHERE of an UPDATE | `FROM unnest(..) AS v (..)` | nothing |
 /// | `{RETURNING ..}`, at the end | `RETURNING ..` | the same, or nothing where the rows are not read |
@@ -125,18 +126,32 @@ impl RowsSql {
 
     fn for_one(&self, returning: &str) -> String {
         let numbers = 1..=self.types.len();
-        let places: Vec<_> = numbers.clone().map(|number| format!("?{number}")).collect();
-        let mut text = self
-            .parts()
-            .0
-            .replace("{ROWS}", &format!("VALUES ({})", places.join(", ")))
-            .replace("{LIST}", "")
-            .replace("{FROM}", "");
+        let text = self.with_rows(|columns| format!("VALUES ({columns})"));
+        let mut text = text.replace("{LIST}", "").replace("{FROM}", "");
         // From the last on: `v.column1` is also how `v.column10` begins.
         for number in numbers.rev() {
             text = text.replace(&format!("v.column{number}"), &format!("?{number}"));
         }
         text + returning
+    }
+
+    /// The text without its last part, with what `rows` makes of the columns in place of `{ROWS ..}`.
+    fn with_rows(&self, rows: impl FnOnce(&str) -> String) -> String {
+        let text = self.parts().0;
+        let Some((before, (columns, after))) = text
+            .split_once("{ROWS")
+            .and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+        else {
+            return text.to_owned();
+        };
+        let rows = match columns.trim() {
+            "" => {
+                let all = (1..=self.types.len()).map(|number| format!("v.column{number}"));
+                rows(&all.collect::<Vec<_>>().join(", "))
+            }
+            columns => rows(columns),
+        };
+        format!("{before}{rows}{after}")
     }
 
     /// The text without its last part, and that one, which is empty or begins with `RETURNING`.
@@ -162,11 +177,10 @@ impl RowsSql {
                 .collect();
             let (arrays, columns) = (arrays.join(", "), columns.join(", "));
             let list = format!("unnest({arrays}) AS v ({columns})");
-            let (text, returning) = self.parts();
-            text.replace("{LIST}", &format!("{list} CROSS JOIN"))
+            self.with_rows(|columns| format!("SELECT {columns} FROM {list}"))
+                .replace("{LIST}", &format!("{list} CROSS JOIN"))
                 .replace("{FROM}", &format!("FROM {list}"))
-                .replace("{ROWS}", &format!("SELECT {columns} FROM {list}"))
-                + returning
+                + self.parts().1
         })
     }
 
@@ -231,6 +245,31 @@ mod tests {
         let one = "UPDATE a SET b = ?2  WHERE c = ?1 ";
         assert_eq!(STATEMENT.one(), format!("{one}RETURNING c, b"));
         assert_eq!(STATEMENT.one_unread(), one);
+    }
+
+    #[test]
+    fn rows_are_written_as_they_are_or_as_the_statement_makes_them() {
+        static PLAIN: RowsSql = RowsSql::new("INSERT INTO a (b, c) {ROWS}", &["TEXT", "BIGINT"]);
+        static MADE: RowsSql = RowsSql::new(
+            "INSERT INTO a (b, c) {ROWS v.column1, (SELECT MAX(c) FROM a) + v.column2} ON CONFLICT DO NOTHING",
+            &["TEXT", "BIGINT"],
+        );
+        assert_eq!(PLAIN.one(), "INSERT INTO a (b, c) VALUES (?1, ?2)");
+        assert_eq!(
+            MADE.one(),
+            "INSERT INTO a (b, c) VALUES (?1, (SELECT MAX(c) FROM a) + ?2) ON CONFLICT DO NOTHING"
+        );
+        let list = "unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS v (column1, column2)";
+        assert_eq!(
+            PLAIN.list(),
+            format!("INSERT INTO a (b, c) SELECT v.column1, v.column2 FROM {list}")
+        );
+        assert_eq!(
+            MADE.list(),
+            format!(
+                "INSERT INTO a (b, c) SELECT v.column1, (SELECT MAX(c) FROM a) + v.column2 FROM {list} ON CONFLICT DO NOTHING"
+            )
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The executor, the schema and the queries on both databases.
 
 mod catalogue;
+mod events;
 mod executor;
 mod hot;
 mod migrations;

@@ -456,12 +456,21 @@ async fn events_are_read_by_a_cursor_once_they_have_settled(database: TestDataba
         (&json!("verify"), &json!("no_token"))
     );
     assert_eq!(events[0]["actor"]["kind"], "client");
-    assert_eq!(settled.json["next"], events[0]["event_id"]);
+    let event_id = events[0]["event_id"].as_str().unwrap();
+    let next = settled.json["next"].as_str().unwrap();
+    let after = api.get(&format!("{path}?after={next}")).await;
+    assert_eq!(
+        (&after.json["events"], &after.json["next"]),
+        (&json!([]), &settled.json["next"])
+    );
+    // An event's own id leads to it, or a little before.
+    let from = api.get(&format!("{path}?after={event_id}")).await;
+    assert_eq!(from.json["events"], settled.json["events"]);
     let none = api.get(&format!("{path}?action=release")).await;
     assert_eq!(none.json["events"], json!([]));
     let some = api.get(&format!("{path}?action=verify")).await;
     assert_eq!(some.json["events"].as_array().unwrap().len(), 1);
-    for wrong in ["action=nothing", "after=-", "limit=-1"] {
+    for wrong in ["action=nothing", "after=-", "after=1", "limit=-1"] {
         assert_eq!(
             api.get(&format!("{path}?{wrong}")).await.refusal(),
             (422, "request_query")

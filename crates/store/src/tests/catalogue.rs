@@ -1,9 +1,16 @@
-//! The two databases end up with the same tables, columns, keys and indexes.
+//! The two databases end up with the same tables, columns, keys and indexes, but for what is named here.
 
 use std::collections::BTreeSet;
 
 use crate::testing::TestDatabase;
 use crate::{Store, params};
+
+/// Facts of one of them alone: nodes that write to PostgreSQL at the same moment may give two events the same number (`EventPlace`).
+const DIFFER: [&str; 3] = [
+    "audit INDEX event_no",
+    "audit.event_no BIGINT NOT NULL",
+    "audit.event_no BIGINT NOT NULL KEY 1",
+];
 
 #[tokio::test]
 async fn both_databases_have_the_same_catalogue() {
@@ -17,7 +24,7 @@ async fn both_databases_have_the_same_catalogue() {
         "{sqlite:#?}"
     );
     let differ: Vec<_> = sqlite.symmetric_difference(&postgres).collect();
-    assert!(differ.is_empty(), "{differ:#?}");
+    assert_eq!(differ, DIFFER.each_ref());
 }
 
 /// One line per fact, in the words of our SQL.

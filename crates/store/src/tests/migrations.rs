@@ -13,7 +13,7 @@ use super::hot::bearer_of;
 use super::sample::{NOW, store_contract, store_issuance, store_token, store_user};
 use crate::migrate::{MIGRATIONS, Migration};
 use crate::testing::TestDatabase;
-use crate::{CounterNo, Store, StoreError, StoredSeed, Tx, on_both_databases, params};
+use crate::{CounterNo, EventPlace, Store, StoreError, StoredSeed, Tx, on_both_databases, params};
 
 on_both_databases! {
     migrating_twice_changes_nothing,
@@ -321,11 +321,16 @@ async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDa
     for (id, issuance) in ["b", "c", "a"].into_iter().zip(&issuances) {
         insert_named_token(&mut tx, id, issuance).await;
     }
-    for (id, service) in [("1", Some(&contract.service_id)), ("2", None)] {
+    // Of one millisecond, and not in the order of their ids.
+    for (id, service) in [
+        ("3", Some(&contract.service_id)),
+        ("1", Some(&contract.service_id)),
+        ("2", None),
+    ] {
         tx.execute(
             "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id)
              VALUES ($1, $2, $3, 'system', 'system', 'verify', 'token', 'a', 'wrong', 'r')",
-            params![id, id.parse::<i64>().unwrap(), service],
+            params![id, NOW, service],
         )
         .await
         .unwrap();
@@ -344,12 +349,16 @@ async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDa
         assert_eq!((counter.run_since_success, counter.drift), (3, -1));
         assert_eq!(counter.standing, Standing::Suspended);
     }
-    assert_eq!(tx.count_events().await.unwrap(), 2);
-    assert_eq!(tx.last_event_at().await.unwrap().unwrap().0, 2);
+    assert_eq!(tx.count_events().await.unwrap(), 3);
+    assert_eq!(tx.last_event_at().await.unwrap(), Some(NOW));
     let none = ServiceId::parse("other").unwrap();
-    for (service, events) in [(&contract.service_id, 1), (&none, 0)] {
-        let found = tx.events_of_service_after(service, "", NOW, None, 9).await;
-        assert_eq!(found.unwrap().len(), events);
+    let told = (NOW.plus_ms(1), NOW.plus_ms(1));
+    let begin = EventPlace::default();
+    for (service, events) in [(&contract.service_id, vec!["1", "3"]), (&none, vec![])] {
+        let found = tx.events_of_service_after(service, &begin, told, None, 9);
+        let found = found.await.unwrap().events;
+        let found: Vec<_> = found.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(found, events);
     }
     tx.commit().await.unwrap();
     // New numbers stand beside those that were given.

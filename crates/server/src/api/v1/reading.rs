@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 use warifu_core::audit::Action;
 use warifu_core::refusal::Refusal;
 use warifu_core::relying::Scope;
+use warifu_store::EventPlace;
 
 use super::call::{
     Asked, Call, ContractPath, OfContract, OfService, OfUser, ServicePath, UserPath,
@@ -47,8 +48,12 @@ pub(super) struct Paging {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsAsked {
-    /// Begin after this event: the `next` of the page before.
-    #[param(pattern = "^[0-9A-Za-z]{1,64}$", required = false, nullable = false)]
+    /// Begin after this: the `next` of the page before; or a little before the event of this `event_id`.
+    #[param(
+        pattern = "^([0-8][0-9]{18}|([0-8][0-9]{18})?[0-7][0-9a-hjkmnp-tv-z]{25})$",
+        required = false,
+        nullable = false
+    )]
     after: Option<String>,
     /// So many at most.
     #[param(
@@ -88,7 +93,7 @@ const fn of_login_id(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'@' | b'-')
 }
 
-const fn of_record_id(byte: u8) -> bool {
+const fn of_event_place(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
@@ -263,7 +268,8 @@ pub(super) async fn token(call: Call, of: OfUser) -> Result<Json<TokenAnswer>, P
 
 /// The audit events of a service, the oldest first
 ///
-/// An event is told once it is 2 seconds old. To follow what happens, ask again with the `next` of the last page as `after`.
+/// An event is told once it is 2 seconds old. To follow what happens, ask again with the `next` of the last page as `after`. While `more` is true
+/// there may be more already, also after a page that is empty.
 #[utoipa::path(
     get,
     path = "/services/{service_id}/events",
@@ -279,7 +285,12 @@ pub(super) async fn events(
     Asked(asked): Asked<EventsAsked>,
 ) -> Result<Json<EventsAnswer>, Problem> {
     call.may(Scope::Events)?;
-    let page = page(asked.after.as_deref(), asked.limit, of_record_id)?;
+    let page = page(asked.after.as_deref(), asked.limit, of_event_place)?;
+    let after = match page.after {
+        "" => Some(EventPlace::default()),
+        after => EventPlace::parse(after),
+    };
+    let after = after.ok_or_else(unreadable)?;
     let action = match asked.action.as_deref() {
         None => None,
         Some(word) => {
@@ -294,7 +305,7 @@ pub(super) async fn events(
     }
     let answer = call
         .app
-        .events_for(&call.caller, &service_id, action, page)
+        .events_for(&call.caller, &service_id, action, &after, page.limit)
         .await;
     answer.map(Json).map_err(|failure| call.problem(&failure))
 }

@@ -459,6 +459,6 @@ pub struct EventsAnswer {
     pub events: Vec<EventAnswer>,
     /// What to ask for with `after` to get what comes later; null when there was no event yet.
     pub next: Option<String>,
-    /// Whether more can be read at once.
+    /// Whether there may be more already, to be read at once; also behind a page that is empty.
     pub more: bool,
 }

@@ -6,6 +6,7 @@ use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::refusal::Refusal;
 use warifu_core::suspension::releasers;
 use warifu_core::token::Standing;
+use warifu_store::EventPlace;
 
 use super::answers::{
     ContractAnswer, ContractsAnswer, EventsAnswer, IssuanceStatus, Issued, ServiceAnswer,
@@ -19,10 +20,11 @@ use crate::app::{App, Failure};
 pub const PAGE_DEFAULT: u32 = 100;
 /// Things on a page at most.
 pub const PAGE_MAX: u32 = 500;
-/// How old an event is before it is told, in milliseconds. An event takes its id before its transaction waits for its turn, so of
-/// two events the one with the earlier id may be committed later; a reader that had gone past it would never see it. Nearly every
-/// transaction is over long before this; docs/api.md says what a reader does that must not miss the others.
+/// How old an event is before it is told, in milliseconds. On PostgreSQL, of two events the one that comes first in their order may be committed later; a reader that
+/// had gone past it would never see it. Nearly every transaction is over long before this; docs/api.md says what a reader does that must not miss the others.
 pub const EVENTS_SETTLE_MS: i64 = 2_000;
+/// An event that is so far ahead, in milliseconds, was recorded by a clock that was wrong: it is told at once, since all later ones would wait for it.
+const EVENTS_AHEAD_MAX_MS: i64 = 60_000;
 
 /// A part of a long list.
 #[derive(Clone, Copy, Debug)]
@@ -227,20 +229,23 @@ impl App {
         caller: &ApiCaller,
         service_id: &ServiceId,
         action: Option<Action>,
-        page: Page<'_>,
+        after: &EventPlace,
+        limit: u32,
     ) -> Result<EventsAnswer, Failure> {
-        let settled = self.now().plus_ms(-EVENTS_SETTLE_MS);
+        let now = self.now();
+        let told = (
+            now.plus_ms(-EVENTS_SETTLE_MS),
+            now.plus_ms(EVENTS_AHEAD_MAX_MS),
+        );
         let mut tx = self.store.read().await?;
         let service = visible_service(&mut tx, caller, service_id).await?;
-        let found = tx
-            .events_of_service_after(&service.id, page.after, settled, action, page.limit)
+        let part = tx
+            .events_of_service_after(&service.id, after, told, action, limit)
             .await?;
-        let last = found.last().map(|event| event.id.to_string());
-        let before = (!page.after.is_empty()).then(|| page.after.to_owned());
         Ok(EventsAnswer {
-            more: u32::try_from(found.len()).is_ok_and(|length| length >= page.limit),
-            next: last.or(before),
-            events: found.into_iter().map(Into::into).collect(),
+            more: part.more,
+            next: (part.next != EventPlace::default()).then(|| part.next.to_string()),
+            events: part.events.into_iter().map(Into::into).collect(),
         })
     }
 }

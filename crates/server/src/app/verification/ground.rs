@@ -106,21 +106,10 @@ pub(super) fn record(
             *draft = Draft::Done(Box::new(Ok(answer)));
         }
     }
-    record.name_in_order();
     Ok(record)
 }
 
 impl Record {
-    /// Gives the events' ids to them in order: ids of one millisecond differ by chance, and events are read in the order of their ids. Rows that come in that order
-    /// are also cheapest to write.
-    fn name_in_order(&mut self) {
-        let mut ids: Vec<_> = self.events.iter().map(|event| event.id.clone()).collect();
-        ids.sort_unstable();
-        for (event, id) in self.events.iter_mut().zip(ids) {
-            event.id = id;
-        }
-    }
-
     /// What came of each code that was recorded.
     pub(super) fn outcomes(&self) -> Vec<&'static str> {
         self.events.iter().map(|event| event.outcome).collect()
@@ -203,7 +192,6 @@ pub(super) async fn write(
         };
         *draft = Draft::Done(Box::new(Ok(answer)));
     }
-    record.name_in_order();
     let queued = if ground.rules.values().any(|rules| rules.has_webhooks) {
         enqueue_events(tx, &record.events).await?
     } else {

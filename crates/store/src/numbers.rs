@@ -1,0 +1,39 @@
+//! Numbers that begin with a time, so that those made later are mostly greater, and rows that are found by them stand in the order of their making.
+
+use warifu_core::time::UnixMillis;
+
+use crate::Value;
+
+/// 2020-01-01, in milliseconds since 1970.
+const EPOCH_MS: i64 = 1_577_836_800_000;
+const TIME_BITS: u32 = 41;
+/// What is left beside the time and the sign.
+const OTHER_BITS: u32 = 22;
+
+/// The first number of a millisecond: 41 bits of milliseconds since 2020, then 22 bits of nothing.
+pub(crate) fn first_of(at: UnixMillis) -> i64 {
+    let time = (at.0 - EPOCH_MS).clamp(0, (1 << TIME_BITS) - 1);
+    time << OTHER_BITS
+}
+
+/// The number of a counter, under which a verification finds and writes it.
+///
+/// Made by the program and never given twice, like an id: 41 bits of milliseconds since 2020, then 22 random bits. A node remembers whose it is; were
+/// numbers counted up by the database, one that was lost with an old primary would be given again, to somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CounterNo(pub(crate) i64);
+
+impl CounterNo {
+    /// The number of a counter that is made at `now`; of `random` the lowest 22 bits count.
+    #[must_use]
+    pub fn new(now: UnixMillis, random: u32) -> Self {
+        let random = i64::from(random) & ((1 << OTHER_BITS) - 1);
+        Self(first_of(now) | random)
+    }
+}
+
+impl From<CounterNo> for Value {
+    fn from(number: CounterNo) -> Self {
+        Self::Int(number.0)
+    }
+}
