@@ -117,6 +117,7 @@ impl App {
             webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
             opened: Arc::new(Opened::default()),
+            traffic: Arc::default(),
         };
         let seats = settings.processors.seats(Work::Verification);
         let verifications = Queue::open(verifier, seats).await?;

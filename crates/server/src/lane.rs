@@ -2,7 +2,8 @@
 //! wakes that thread and no other. Workers that share their tasks share one look-out for the network too: when answers come by the dozen, as after a
 //! commit, one of them reads and writes for all while the others sleep.
 //!
-//! Never here: work that takes long. It would hold up every connection of the lane, and belongs to the threads for blocking work.
+//! Never here: work that takes long. It would hold up every connection of the lane, and belongs to the threads for blocking work. A code that is alone, and as quick as
+//! the last one, is judged here (`app::verification`).
 
 use std::cell::RefCell;
 use std::io;

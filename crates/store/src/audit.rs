@@ -7,7 +7,7 @@ use warifu_core::id::{AuditId, ServiceId};
 use warifu_core::time::UnixMillis;
 use warifu_core::user::Actor;
 
-use crate::limits::{EVENTS_LOOKED_AT, EVENTS_MAX};
+use crate::limits::{EVENTS_LOOKED_AT, EVENTS_LOOKED_AT_MIN, EVENTS_MAX};
 use crate::mapping::at_most;
 use crate::rows::RowsSql;
 use crate::{Row, StoreError, Tx, Value, numbers, params};
@@ -63,7 +63,7 @@ pub struct EventsPart {
 
 impl EventPlace {
     const DIGITS: usize = 19;
-    /// No number of 19 digits begins with the last of them before 2088, and what begins with it may be none.
+    /// No number that is given begins with a nine (`numbers::first_of`), and what begins with it may be too great.
     const FIRST_DIGITS: std::ops::RangeInclusive<u8> = b'0'..=b'8';
 
     /// Reads a place that was written as text, or finds that of an event by its id: as near before it as its time tells, so that some may be told again, and
@@ -168,7 +168,7 @@ impl Tx {
     /// Up to `limit` events of a service, or those of one action, that come after `after`: all that were recorded before `before`, but for what stands behind one
     /// that was recorded later. One from after `wrong` was recorded by a clock that was wrong, and is not waited for.
     ///
-    /// Looks at [`EVENTS_LOOKED_AT`] times as many events of all services: of a service or an action with few, a part may be short, or empty, and have more behind it.
+    /// Looks at [`EVENTS_LOOKED_AT`] times as many events of all services, and at [`EVENTS_LOOKED_AT_MIN`] at least: of a service or an action with few, a part may be short, or empty, and have more behind it.
     ///
     /// # Errors
     /// As [`Tx::query`].
@@ -180,7 +180,7 @@ impl Tx {
         action: Option<Action>,
         limit: u32,
     ) -> Result<EventsPart, StoreError> {
-        let looked_at = at_most(limit) * i64::from(EVENTS_LOOKED_AT);
+        let looked_at = (at_most(limit) * EVENTS_LOOKED_AT).max(EVENTS_LOOKED_AT_MIN);
         let beyond = self
             .query_one(
                 "SELECT event_no, at_ms FROM audit WHERE event_no > $1 ORDER BY event_no LIMIT 1 OFFSET $2",
@@ -274,17 +274,17 @@ impl Tx {
         .transpose()
     }
 
-    /// When the last event was recorded.
+    /// The latest time at which an event was recorded, or a little after it: the last one stands behind it, also where the clock was put back meanwhile (R19).
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn last_event_at(&mut self) -> Result<Option<UnixMillis>, StoreError> {
         self.query_one(
-            "SELECT at_ms FROM audit ORDER BY event_no DESC LIMIT 1",
+            "SELECT event_no, at_ms FROM audit ORDER BY event_no DESC LIMIT 1",
             params![],
         )
         .await?
-        .map(|row| row.at("at_ms"))
+        .map(|row| Ok(row.at("at_ms")?.max(numbers::time_of(row.int("event_no")?))))
         .transpose()
     }
 

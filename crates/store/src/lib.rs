@@ -57,7 +57,7 @@ pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, Outbox
 pub use session::StoredSession;
 pub use sqlite::WRITER as SQLITE_WRITER;
 pub use token::{StoredDevice, StoredToken};
-pub use tx::{Durable, Store, Tx};
+pub use tx::{Durable, Store, Tx, Wait};
 pub use user::PasswordHashes;
 pub use value::{Row, Value};
 pub use webhook::{
@@ -113,7 +113,9 @@ pub mod limits {
     /// Events in the list of a thing ([`crate::Tx::events_of`]).
     pub const EVENTS_MAX: u32 = 1_000;
     /// Events that are looked at for each one that may be told ([`crate::Tx::events_of_service_after`]).
-    pub const EVENTS_LOOKED_AT: u32 = 20;
+    pub const EVENTS_LOOKED_AT: i64 = 20;
+    /// But so many at least.
+    pub const EVENTS_LOOKED_AT_MIN: i64 = 1_000;
     /// Clients of the API in a list ([`crate::Tx::api_clients`]).
     pub const API_CLIENTS_MAX: u32 = 1_000;
     /// Keys in the list of a client, those that ended included ([`crate::Tx::api_keys_of`]).

@@ -6,14 +6,19 @@ use crate::Value;
 
 /// 2020-01-01, in milliseconds since 1970.
 const EPOCH_MS: i64 = 1_577_836_800_000;
-const TIME_BITS: u32 = 41;
-/// What is left beside the time and the sign.
+/// What is left beside 41 bits of time and the sign.
 const OTHER_BITS: u32 = 22;
+/// In 2086. Numbers of later times would be used up, and those of 19 digits begin with a nine.
+const TIME_MAX: i64 = 2_100_000_000_000;
 
 /// The first number of a millisecond: 41 bits of milliseconds since 2020, then 22 bits of nothing.
 pub(crate) fn first_of(at: UnixMillis) -> i64 {
-    let time = (at.0 - EPOCH_MS).clamp(0, (1 << TIME_BITS) - 1);
-    time << OTHER_BITS
+    at.0.saturating_sub(EPOCH_MS).clamp(0, TIME_MAX) << OTHER_BITS
+}
+
+/// The millisecond that a number begins with.
+pub(crate) const fn time_of(number: i64) -> UnixMillis {
+    UnixMillis((number >> OTHER_BITS) + EPOCH_MS)
 }
 
 /// The number of a counter, under which a verification finds and writes it.

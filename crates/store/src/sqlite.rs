@@ -1,6 +1,6 @@
 //! SQLite: one writer connection and a few readers, each with a thread of its own. A transaction leases a connection and
-//! sends its statements there, so that no call into SQLite ever runs on a worker thread of the async runtime. Who has a thread of its own anyway, and may
-//! wait on it, runs them there: handing them over and back costs more than most of them.
+//! sends its statements there, so that no call into SQLite holds up the tasks of an async runtime. Whose thread may
+//! wait runs them there (`begin_here`): handing them over and back costs more than most of them.
 //!
 //! Leases are handed out in the order they were asked for. A lease that is dropped goes home by way of its thread, which
 //! first rolls back what is still open: no one gets a connection with somebody else's transaction in it.
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -28,7 +29,7 @@ use crate::limits::{
 };
 use crate::rows::Ask;
 use crate::tx::{Durable, Ended, Next};
-use crate::{Outage, Row, StoreError, Value};
+use crate::{Conflict, Outage, Row, StoreError, Value, Wait};
 use log_sync::{LogSync, Ticket};
 use statement::{bind, execute, failed, finish, prepare, query, refused, together};
 
@@ -80,10 +81,8 @@ pub(crate) struct Lease {
     held: Option<Held>,
     log: Arc<LogSync>,
     begun: bool,
-    /// Whether the next transaction may begin while the commit of this one is on its way to the disk.
-    ahead: bool,
-    /// Whether statements run on the caller's thread.
-    here: bool,
+    /// Whether statements run on the caller's thread, and what that waits for.
+    here: Option<Wait>,
 }
 
 /// A commit that is perhaps still on its way to the disk.
@@ -136,12 +135,12 @@ impl Sqlite {
     }
 
     /// A transaction whose statements run on the caller's thread.
-    pub(crate) async fn begin_here(&self, ahead: bool) -> Result<Lease, StoreError> {
-        if ahead {
+    pub(crate) async fn begin_here(&self, wait: Wait) -> Result<Lease, StoreError> {
+        if wait == Wait::ForLock {
             self.writer.log.room().await?;
         }
         let mut lease = Home::lease(&self.writer).await?;
-        (lease.ahead, lease.here) = (ahead, true);
+        lease.here = Some(wait);
         Ok(lease)
     }
 
@@ -179,8 +178,7 @@ impl Home {
             }),
             log: Arc::clone(&home.log),
             begun: false,
-            ahead: false,
-            here: false,
+            here: None,
         })
     }
 }
@@ -207,6 +205,11 @@ impl Drop for Lease {
 }
 
 impl Lease {
+    /// Whether the next transaction may begin while the commit of this one is on its way to the disk.
+    fn runs_ahead(&self) -> bool {
+        self.here == Some(Wait::ForLock)
+    }
+
     /// Runs `sql` once for each set of parameters and answers with the rows of each.
     pub(crate) async fn query_each(
         &mut self,
@@ -232,7 +235,7 @@ impl Lease {
         asks: Vec<Ask>,
         decide: impl FnOnce(Vec<Vec<Row>>) -> Result<Next<T>, StoreError> + Send + 'static,
     ) -> Result<Ended<T>, StoreError> {
-        let (log, ahead) = (Arc::clone(&self.log), self.ahead);
+        let (log, ahead) = (Arc::clone(&self.log), self.runs_ahead());
         let job = move |connection: &Connection| {
             let rows = together(connection, asks)?;
             let (last, told) = match decide(rows)? {
@@ -287,7 +290,7 @@ impl Lease {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let mut on_its_way = None;
         if self.begun {
-            let (log, ahead) = (Arc::clone(&self.log), self.ahead);
+            let (log, ahead) = (Arc::clone(&self.log), self.runs_ahead());
             let commit = move |connection: &Connection| commit(connection, log, ahead);
             on_its_way = Some(self.send(commit).await?);
         }
@@ -328,12 +331,20 @@ impl Lease {
             .as_ref()
             .is_some_and(|held| held.home.role == Role::Writer);
         let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        let (log, ahead) = (Arc::clone(&self.log), self.ahead);
+        let (log, ahead, patient) = (
+            Arc::clone(&self.log),
+            self.runs_ahead(),
+            self.here != Some(Wait::ForDisk),
+        );
         self.send(move |connection| {
             if writes {
                 log.let_commits_run_ahead(connection, ahead)?;
             }
-            execute(connection, begin)?;
+            if patient {
+                execute(connection, begin)?;
+            } else {
+                begin_at_once(connection, begin)?;
+            }
             job(connection)
         })
         .await
@@ -348,7 +359,7 @@ impl Lease {
             commands,
             connection,
         } = &self.held.as_ref().ok_or_else(gone)?.thread;
-        if self.here {
+        if self.here.is_some() {
             return guarded(&*connection.upgrade().ok_or_else(gone)?, job);
         }
         let (reply, answer) = oneshot::channel();
@@ -485,6 +496,20 @@ fn connect(role: Role, path: &Path) -> Result<Connection, StoreError> {
         Ok(connection)
     };
     open().map_err(|e| failed(&e))
+}
+
+/// Begins, if nobody else has the lock.
+fn begin_at_once(connection: &Connection, statement: &'static str) -> Result<(), StoreError> {
+    let waits = |most| connection.busy_timeout(most).map_err(|e| failed(&e));
+    waits(Duration::ZERO)?;
+    let begun = execute(connection, statement);
+    waits(SQLITE_BUSY_TIMEOUT)?;
+    match begun {
+        Err(StoreError::Unavailable(Outage::Timeout)) => {
+            Err(StoreError::Conflict(Conflict::Serialization))
+        }
+        other => other,
+    }
 }
 
 /// Commits, and gives what is to be waited for before anybody is told. Without `ahead` SQLite itself waits for the disk, if anything was written; but what

@@ -36,6 +36,18 @@ pub struct Tx {
     sound: bool,
 }
 
+/// What a transaction of [`Store::begin_here`] waits for on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// For the lock of the file, not for the disk: once it was committed by [`Tx::judge`], the next one may begin while the commit is on its way to the disk
+    /// ([`Durable`]). What it sees may be on its way as well: nothing of it is to be told before its own commit is there.
+    ForLock,
+    /// For the lock, and in its commit for the disk.
+    ForLockAndDisk,
+    /// In its commit for the disk. Where another process holds the lock, its first statement fails with a conflict at once.
+    ForDisk,
+}
+
 enum Lease {
     Sqlite(sqlite::Lease),
     Postgres(Box<postgres::Lease>),
@@ -129,17 +141,15 @@ impl Store {
         Ok(Tx { lease, sound: true })
     }
 
-    /// As [`Store::begin`], for a caller with a thread of its own that may wait: on SQLite all statements run on it. With `ahead`, once the transaction was
-    /// committed by [`Tx::judge`], the next one may begin while the commit is on its way to the disk ([`Durable`]), where the database can do that (SQLite). What
-    /// this transaction itself sees may be on its way as well: nothing of it is to be told before its own commit is there.
+    /// As [`Store::begin`], for a caller whose thread may wait: on SQLite all statements run on it, and `wait` says for what.
     ///
     /// # Errors
     /// As [`Store::begin`].
-    pub async fn begin_here(&self, ahead: bool) -> Result<Tx, StoreError> {
+    pub async fn begin_here(&self, wait: Wait) -> Result<Tx, StoreError> {
         match &self.shared.database {
             Database::Sqlite(sqlite) => {
                 let _place = self.queue()?;
-                let lease = Lease::Sqlite(sqlite.begin_here(ahead).await?);
+                let lease = Lease::Sqlite(sqlite.begin_here(wait).await?);
                 Ok(Tx { lease, sound: true })
             }
             Database::Postgres(_) => self.begin().await,

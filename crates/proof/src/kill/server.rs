@@ -109,6 +109,12 @@ impl Server {
 }
 
 impl Running {
+    /// The number of the process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, and the end.
     ///
     /// # Errors

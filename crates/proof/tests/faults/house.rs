@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use warifu_core::service::Policy;
 use warifu_proof::bank::{Bank, Holder};
 use warifu_proof::database::counters;
@@ -93,4 +95,23 @@ pub(crate) fn assert_judged(answer: &Whole, verdict: &str) {
         (200, &verdict.into()),
         "{answer:?}"
     );
+}
+
+/// What the program answers to a plain request, head and body, over a connection of its own.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+/// A figure of the program's metrics.
+pub(crate) async fn figure(metrics: SocketAddr, name: &str) -> usize {
+    let text = get(metrics, "/metrics").await;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in {text}"))
 }

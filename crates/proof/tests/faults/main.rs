@@ -9,6 +9,7 @@
 
 mod house;
 
+mod alone;
 mod clock;
 mod full_disk;
 mod stop;

@@ -1,11 +1,9 @@
 //! The program is told to stop while many codes wait for the database.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -15,7 +13,7 @@ use warifu_server::app::verification::BATCH_MAX;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
-use crate::house::{House, PROGRAM, assert_judged};
+use crate::house::{House, PROGRAM, assert_judged, figure};
 
 on_both_databases!(codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answered);
 
@@ -105,17 +103,4 @@ async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answere
 /// Every fourth code is wrong.
 const fn is_right(number: usize) -> bool {
     !number.is_multiple_of(4)
-}
-
-/// A figure of the program's metrics.
-async fn figure(metrics: SocketAddr, name: &str) -> usize {
-    let mut stream = TcpStream::connect(metrics).await.unwrap();
-    let request = format!("GET /metrics HTTP/1.1\r\nhost: {metrics}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in {text}"))
 }

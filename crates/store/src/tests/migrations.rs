@@ -321,16 +321,20 @@ async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDa
     for (id, issuance) in ["b", "c", "a"].into_iter().zip(&issuances) {
         insert_named_token(&mut tx, id, issuance).await;
     }
-    // Of one millisecond, and not in the order of their ids.
-    for (id, service) in [
-        ("3", Some(&contract.service_id)),
-        ("1", Some(&contract.service_id)),
-        ("2", None),
+    // Two of one millisecond, and those of broken clocks.
+    let bank = Some(&contract.service_id);
+    for (id, at_ms, service) in [
+        ("1", NOW.0, bank),
+        ("2", NOW.0, None),
+        ("3", NOW.0, bank),
+        ("4", 0, bank),
+        ("5", 1, bank),
+        ("6", i64::MAX, bank),
     ] {
         tx.execute(
             "INSERT INTO audit (audit_id, at_ms, service_id, actor_kind, actor_id, action, target_kind, target_id, outcome, request_id)
              VALUES ($1, $2, $3, 'system', 'system', 'verify', 'token', 'a', 'wrong', 'r')",
-            params![id, NOW, service],
+            params![id, at_ms, service],
         )
         .await
         .unwrap();
@@ -349,12 +353,16 @@ async fn counters_and_events_are_kept_when_counters_get_numbers(database: TestDa
         assert_eq!((counter.run_since_success, counter.drift), (3, -1));
         assert_eq!(counter.standing, Standing::Suspended);
     }
-    assert_eq!(tx.count_events().await.unwrap(), 3);
-    assert_eq!(tx.last_event_at().await.unwrap(), Some(NOW));
+    assert_eq!(tx.count_events().await.unwrap(), 6);
+    let last = tx.last_event_at().await.unwrap();
+    assert_eq!(last, Some(UnixMillis(i64::MAX)));
     let none = ServiceId::parse("other").unwrap();
     let told = (NOW.plus_ms(1), NOW.plus_ms(1));
     let begin = EventPlace::default();
-    for (service, events) in [(&contract.service_id, vec!["1", "3"]), (&none, vec![])] {
+    for (service, events) in [
+        (&contract.service_id, vec!["4", "5", "1", "3", "6"]),
+        (&none, vec![]),
+    ] {
         let found = tx.events_of_service_after(service, &begin, told, None, 9);
         let found = found.await.unwrap().events;
         let found: Vec<_> = found.iter().map(|event| event.id.as_str()).collect();

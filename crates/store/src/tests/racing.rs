@@ -1,18 +1,51 @@
 //! Many at once: one wins, and everybody gets a turn.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::executor::{amount, insert, open};
+use crate::limits::SQLITE_BUSY_TIMEOUT;
 use crate::testing::TestDatabase;
-use crate::{on_both_databases, params};
+use crate::{Wait, on_both_databases, params};
 
 on_both_databases! {
     one_of_many_racing_updates_wins,
     one_of_many_racing_inserts_wins,
     no_writer_is_left_waiting,
+}
+
+/// On SQLite, where another process may hold the lock of the file.
+#[tokio::test]
+async fn who_waits_for_no_lock_is_told_of_a_conflict_at_once() {
+    let database = TestDatabase::sqlite();
+    let (store, elsewhere) = (open(&database).await, database.open().await);
+    let mut holds = elsewhere.begin().await.unwrap();
+    let write = "INSERT INTO item (id, amount, done) VALUES ($1, $2, FALSE)";
+    holds.execute(write, params!["a", 1]).await.unwrap();
+    let began = Instant::now();
+    let mut hurries = store.begin_here(Wait::ForDisk).await.unwrap();
+    let refused = hurries.execute(write, params!["b", 2]).await.unwrap_err();
+    assert!(refused.is_conflict(), "{refused}");
+    assert!(began.elapsed() < SQLITE_BUSY_TIMEOUT / 2);
+    drop(hurries);
+    // The same connection waits, if it is to.
+    let waits = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut tx = store.begin().await?;
+            tx.execute(write, params!["b", 2]).await?;
+            tx.commit().await
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waits.is_finished());
+    holds.commit().await.unwrap();
+    waits.await.unwrap().unwrap();
+    assert_eq!(amount(&store, "b").await, Some(2));
 }
 
 /// What decides that a code is accepted once (R12, R13): each of 64 tasks, half of them on another node, tries to move the

@@ -12,13 +12,14 @@ use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
-use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Login, Settlement, Store};
+use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Login, Settlement, Store, Wait};
 use warifu_vault::VaultError;
 
 use super::Word;
 use super::bearer::{Bearer, Found, Known, Opened};
 use super::ground;
 use super::queue::{Answer, Channel, Codes, Job, Question};
+use super::traffic::Traffic;
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
 use crate::app::keys::Keys;
@@ -37,6 +38,7 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
     pub(in crate::app) opened: Arc<Opened>,
+    pub(in crate::app) traffic: Arc<Traffic>,
 }
 
 /// What is to become of a job.
@@ -96,9 +98,9 @@ pub(super) struct Fold {
 }
 
 impl Verifier {
-    /// Judges the jobs and answers them after the commit; gives back those that are to be judged again. With `ahead`, the next may be judged before the commit is
+    /// Judges the jobs and answers them after the commit; gives back those that are to be judged again. By `wait`, the next may be judged before the commit is
     /// on the disk, where the database can do that.
-    pub(super) async fn judge(self: &Arc<Self>, mut jobs: Vec<Job>, ahead: bool) -> Vec<Job> {
+    pub(super) async fn judge(self: &Arc<Self>, mut jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
         jobs.retain(Job::is_awaited);
         if jobs.is_empty() {
             return jobs;
@@ -108,9 +110,11 @@ impl Verifier {
             return answer_all(jobs, &Refusal::ClockUnsure.into());
         };
         let began = Instant::now();
+        let alone = jobs.len() == 1 && wait != Wait::ForLock;
+        self.traffic.begin();
         let questions: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.question)).collect();
         let known = self.known(&mut jobs, now);
-        let settled = match self.settle(&questions, known, now, ahead).await {
+        let settled = match self.settle(&questions, known, now, wait).await {
             Ok(settled) => settled,
             Err(Failure::Store(error)) if error.is_conflict() => Settled::all_again(jobs.len()),
             Err(failure) => return answer_all(jobs, &failure),
@@ -152,7 +156,11 @@ impl Verifier {
         durable.then(move |arrived| {
             let failure = arrived.err().map(Failure::from);
             if failure.is_none() {
-                verifier.metrics.committed(size, began.elapsed());
+                let took = began.elapsed();
+                verifier.metrics.committed(size, took);
+                if alone {
+                    verifier.traffic.was_alone(took);
+                }
                 verifier.tell(&outcomes, told);
             }
             for (job, answer) in answered {
@@ -184,10 +192,10 @@ impl Verifier {
         questions: &[Arc<Question>],
         known: Vec<Option<Arc<Known>>>,
         now: UnixMillis,
-        ahead: bool,
+        wait: Wait,
     ) -> Result<Settled, Failure> {
         let settled = self
-            .attempt(questions, known, now, ahead, Steps::One)
+            .attempt(questions, known, now, wait, Steps::One)
             .await?;
         if let Some(settled) = settled {
             return Ok(settled);
@@ -196,7 +204,7 @@ impl Verifier {
         let look = |question: &Arc<Question>| self.opened.known(&question.login, now);
         let known = questions.iter().map(look).collect();
         let settled = self
-            .attempt(questions, known, now, ahead, Steps::Several)
+            .attempt(questions, known, now, wait, Steps::Several)
             .await?;
         // Another node kept an answer under one of these keys meanwhile: the batch is judged again, and finds it.
         Ok(settled.unwrap_or_else(|| Settled::all_again(questions.len())))
@@ -208,12 +216,12 @@ impl Verifier {
         questions: &[Arc<Question>],
         known: Vec<Option<Arc<Known>>>,
         now: UnixMillis,
-        ahead: bool,
+        wait: Wait,
         steps: Steps,
     ) -> Result<Option<Settled>, Failure> {
         let wanted = ground::wanted(questions, &known);
         // Nothing but statements, and the judging itself, from here to the commit (invariant 3).
-        let tx = self.store.begin_here(ahead).await?;
+        let tx = self.store.begin_here(wait).await?;
         let judge = {
             let (verifier, known) = (Arc::clone(self), known.clone());
             let questions = questions.to_vec();

@@ -8,18 +8,16 @@ use std::thread;
 use futures_util::FutureExt as _;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use warifu_core::audit::Origin;
 use warifu_core::id::{ContractId, ServiceId};
 use warifu_core::oath::Code;
 use warifu_core::refusal::Refusal;
-use warifu_store::Login;
+use warifu_store::{Login, Wait};
 use zeroize::Zeroizing;
 
 use super::batch::Verifier;
 use super::bearer::Known;
 use super::told::Told;
-use super::traffic::Traffic;
 use super::{Verification, Verified};
 use crate::app::Failure;
 use crate::app::api_clients::ApiCaller;
@@ -156,7 +154,6 @@ impl Job {
 pub(in crate::app) struct Queue {
     sender: mpsc::Sender<Job>,
     verifier: Arc<Verifier>,
-    traffic: Arc<Traffic>,
 }
 
 impl Queue {
@@ -167,8 +164,8 @@ impl Queue {
     /// [`Failure::Fault`] when there is no thread to be had; what [`Store::with_own_connection`](warifu_store::Store::with_own_connection) fails with.
     pub(in crate::app) async fn open(verifier: Verifier, seats: Seats) -> Result<Self, Failure> {
         let no_thread = |_| Failure::fault("there is no thread for verification");
-        let (verifier, traffic) = (Arc::new(verifier), Arc::new(Traffic::default()));
-        let queue = (Arc::clone(&verifier), Arc::clone(&traffic));
+        let verifier = Arc::new(verifier);
+        let shared = Arc::clone(&verifier);
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (tell, ready) = oneshot::channel();
         let serve = move || {
@@ -192,7 +189,7 @@ impl Queue {
                         let verifier = Arc::new(Verifier { store, ..verifier });
                         // Who opens it may have gone; then the receiver says so.
                         let _ = tell.send(Ok(()));
-                        work(verifier, traffic, receiver).await;
+                        work(verifier, receiver).await;
                     }
                     Err(error) => drop(tell.send(Err(error.into()))),
                 }
@@ -205,11 +202,9 @@ impl Queue {
         ready
             .await
             .unwrap_or(Err(Failure::fault("the verification has ended")))?;
-        let (verifier, traffic) = queue;
         Ok(Self {
             sender,
-            verifier,
-            traffic,
+            verifier: shared,
         })
     }
 
@@ -218,7 +213,7 @@ impl Queue {
     /// # Errors
     /// [`Refusal::Busy`] when [`WAITING_MAX`] wait already; else what refuses or fails the question.
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
-        let _asking = self.traffic.ask();
+        let _asking = self.verifier.traffic.ask();
         let (reply, answer) = oneshot::channel();
         let place = self.sender.clone().try_reserve_owned();
         let place = place.map_err(|error| match error {
@@ -233,17 +228,18 @@ impl Queue {
             reply,
             lane: Lane::here(),
         };
-        let (verifier, traffic) = (Arc::clone(&self.verifier), Arc::clone(&self.traffic));
+        let verifier = Arc::clone(&self.verifier);
+        let waiting = WAITING_MAX - self.sender.capacity();
         // The first code that is handed over wakes the verifier: better with all that came with it.
         Lane::later(move || {
-            if job.lane.is_some() && verifier.store.runs_here() && traffic.is_alone_and_quick() {
-                tokio::spawn(work_on_lane(verifier, traffic, job, place));
+            let alone = verifier.traffic.is_alone_and_quick();
+            if alone && job.lane.is_some() && verifier.store.runs_here() {
+                tokio::spawn(work_on_lane(verifier, job, place));
             } else {
-                drop(place.send(job));
+                verifier.metrics.queue_depth(waiting);
+                place.send(job);
             }
         });
-        let waiting = WAITING_MAX - self.sender.capacity();
-        self.verifier.metrics.queue_depth(waiting);
         answer
             .await
             .unwrap_or(Err(Failure::fault("a verification ended with a defect")))
@@ -256,7 +252,7 @@ impl Queue {
 }
 
 /// The verifier's own work.
-async fn work(verifier: Arc<Verifier>, traffic: Arc<Traffic>, mut receiver: mpsc::Receiver<Job>) {
+async fn work(verifier: Arc<Verifier>, mut receiver: mpsc::Receiver<Job>) {
     // Those whom another node came before are judged again with those who came meanwhile.
     let mut batch: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     let mut crowd = Crowd::default();
@@ -269,41 +265,33 @@ async fn work(verifier: Arc<Verifier>, traffic: Arc<Traffic>, mut receiver: mpsc
         }
         verifier.metrics.queue_depth(receiver.len());
         let jobs = std::mem::take(&mut batch);
-        let ahead = crowd.is_behind(jobs.len());
-        batch = judge(&verifier, &traffic, jobs, ahead).await;
+        let wait = if crowd.is_behind(jobs.len()) {
+            Wait::ForLock
+        } else {
+            Wait::ForLockAndDisk
+        };
+        batch = judge(&verifier, jobs, wait).await;
     }
 }
 
 /// Judges a code that is alone on the lane that it came in on. If it is to be judged again, the verifier does so, in the place that was kept for it.
-async fn work_on_lane(
-    verifier: Arc<Verifier>,
-    traffic: Arc<Traffic>,
-    job: Job,
-    place: mpsc::OwnedPermit<Job>,
-) {
-    let again = judge(&verifier, &traffic, vec![job], false).await;
+async fn work_on_lane(verifier: Arc<Verifier>, job: Job, place: mpsc::OwnedPermit<Job>) {
+    let again = judge(&verifier, vec![job], Wait::ForDisk).await;
     if let Some(job) = again.into_iter().next() {
         place.send(job);
     }
 }
 
 /// Judges and answers; gives back those that are to be judged again.
-async fn judge(
-    verifier: &Arc<Verifier>,
-    traffic: &Traffic,
-    jobs: Vec<Job>,
-    ahead: bool,
-) -> Vec<Job> {
-    let (codes, began) = (jobs.len(), Instant::now());
+async fn judge(verifier: &Arc<Verifier>, jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
     // A defect costs the batch that met it, and no other (R90): those who wait are told by their dropped replies, or by the error that SQLite gives instead.
-    let again = AssertUnwindSafe(verifier.judge(jobs, ahead))
+    AssertUnwindSafe(verifier.judge(jobs, wait))
         .catch_unwind()
-        .await;
-    traffic.note(codes, ahead, began.elapsed());
-    again.unwrap_or_else(|_panic| {
-        tracing::error!("a batch of verifications met a defect");
-        Vec::new()
-    })
+        .await
+        .unwrap_or_else(|_panic| {
+            tracing::error!("a batch of verifications met a defect");
+            Vec::new()
+        })
 }
 
 /// Whether others are to be expected behind a batch.

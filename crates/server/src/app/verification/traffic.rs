@@ -10,9 +10,9 @@ const HELD_UP_MAX: Duration = Duration::from_millis(1);
 
 /// How many ask, and how it went for the last one.
 #[derive(Default)]
-pub(super) struct Traffic {
+pub(in crate::app) struct Traffic {
     asking: AtomicUsize,
-    /// Whether the last code was judged alone, with nobody expected behind it, and soon.
+    /// Whether the last code was judged alone, with nobody expected behind it, and committed soon.
     quick: AtomicBool,
 }
 
@@ -28,10 +28,14 @@ impl Traffic {
         self.quick.load(Ordering::Relaxed) && self.asking.load(Ordering::Relaxed) == 1
     }
 
-    /// Notes how long so many codes took until they were written, with others `behind` them or not.
-    pub(super) fn note(&self, codes: usize, behind: bool, took: Duration) {
-        let quick = codes == 1 && !behind && took < HELD_UP_MAX;
-        self.quick.store(quick, Ordering::Relaxed);
+    /// Codes are judged, and nobody knows how long it takes.
+    pub(super) fn begin(&self) {
+        self.quick.store(false, Ordering::Relaxed);
+    }
+
+    /// A code was judged alone, and committed after this time.
+    pub(super) fn was_alone(&self, took: Duration) {
+        self.quick.store(took < HELD_UP_MAX, Ordering::Relaxed);
     }
 }
 
@@ -48,30 +52,26 @@ impl Drop for Asking {
 mod tests {
     use super::*;
 
-    const SOON: Duration = Duration::from_micros(300);
-
     #[test]
     fn only_a_code_that_is_alone_after_a_quick_one_that_was_alone_is_judged_where_it_came_in() {
+        const SOON: Duration = Duration::from_micros(300);
         let traffic = Arc::new(Traffic::default());
         let first = traffic.ask();
         assert!(
             !traffic.is_alone_and_quick(),
             "nobody knows how quick it is"
         );
-        for (codes, behind, took, quick) in [
-            (1, false, SOON, true),
-            (1, true, SOON, false),
-            (2, false, SOON, false),
-            (1, false, HELD_UP_MAX, false),
-            (1, false, SOON, true),
-        ] {
-            traffic.note(codes, behind, took);
-            assert_eq!(
-                traffic.is_alone_and_quick(),
-                quick,
-                "{codes} {behind} {took:?}"
-            );
-        }
+        traffic.was_alone(SOON);
+        assert!(traffic.is_alone_and_quick());
+        traffic.was_alone(HELD_UP_MAX);
+        assert!(!traffic.is_alone_and_quick(), "it took too long");
+        traffic.was_alone(SOON);
+        traffic.begin();
+        assert!(
+            !traffic.is_alone_and_quick(),
+            "the last one was not committed, or not alone"
+        );
+        traffic.was_alone(SOON);
         let second = traffic.ask();
         assert!(!traffic.is_alone_and_quick(), "two ask");
         drop(first);
