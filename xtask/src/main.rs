@@ -1,4 +1,4 @@
-//! The project's own tasks, behind `cargo xtask`: run every test, check the dependencies, soak.
+//! The project's own tasks, behind `cargo xtask`: run every test, check the dependencies, soak, measure beside others.
 //!
 //! Nothing of the product lives here, and the product never depends on it. What a task needs from the machine it
 //! installs or names; it never goes on without it.
@@ -6,6 +6,7 @@
 mod api;
 mod deny;
 mod machine;
+mod peers;
 mod postgres;
 mod soak;
 mod test;
@@ -21,6 +22,7 @@ Tasks:
   wasm    build the browser's part of the activation anew, over the committed one
   deny    check licences, sources and advisories of the dependencies with cargo-deny
   soak    try exactly-once for long: model, race, guess, kill (see `cargo xtask soak --help`)
+  peers   measure Warifu beside privacyIDEA and django-otp on this machine (see `cargo xtask peers --help`)
   help    print this
 ";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "wasm" => wasm::rebuild(),
         "deny" => deny::run(),
         "soak" => soak::run(rest),
+        "peers" => peers::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

@@ -15,18 +15,38 @@ use crate::machine;
 const SCRIPT: &str = include_str!("postgres.sh");
 const LIBRARY: &str = "/usr/lib/postgresql";
 
+/// Nothing of a cluster for tests outlives the run, so it need not reach the disk.
+const OF_TESTS: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off";
+/// As it comes: a commit is answered when the disk has it.
+const DURABLE: &str = "";
+
 /// A running cluster; dropping it stops and removes it.
 pub(crate) struct Cluster {
     shell: Child,
-    url: String,
+    password: String,
+    port: u16,
+    folder: PathBuf,
 }
 
 impl Cluster {
-    /// Makes and starts a cluster. PostgreSQL refuses to run as root, so root starts it as the user `postgres`.
+    /// Makes and starts a cluster for tests, which keeps nothing that it is told safe.
+    ///
+    /// # Errors
+    /// As [`Cluster::start_durable`].
+    pub(crate) fn start() -> Result<Self> {
+        Self::start_with(OF_TESTS)
+    }
+
+    /// Makes and starts a cluster that is as durable as PostgreSQL is by default, to be measured.
     ///
     /// # Errors
     /// When the server programs are missing or the cluster does not come up; the reason stands on standard error.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start_durable() -> Result<Self> {
+        Self::start_with(DURABLE)
+    }
+
+    /// PostgreSQL refuses to run as root, so root starts it as the user `postgres`.
+    fn start_with(settings: &str) -> Result<Self> {
         let programs = programs().context("no PostgreSQL server in /usr/lib/postgresql")?;
         let password = password()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
@@ -42,6 +62,7 @@ impl Cluster {
             .args(["-c", SCRIPT, "postgres.sh"])
             .arg(&programs)
             .arg(port.to_string())
+            .arg(settings)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -54,11 +75,17 @@ impl Cluster {
         if let Some(stdout) = shell.stdout.take() {
             BufReader::new(stdout).read_line(&mut answer)?;
         }
+        let folder = answer.trim_end().strip_prefix("ready in ");
         let cluster = Self {
             shell,
-            url: format!("postgres://warifu:{password}@127.0.0.1:{port}/postgres"),
+            password,
+            port,
+            folder: folder.unwrap_or_default().into(),
         };
-        ensure!(answer == "ready\n", "the PostgreSQL cluster did not start");
+        ensure!(
+            cluster.folder.is_absolute(),
+            "the PostgreSQL cluster did not start"
+        );
         println!(
             "PostgreSQL ({}) listens on 127.0.0.1:{port}",
             programs.display()
@@ -67,8 +94,19 @@ impl Cluster {
     }
 
     /// Where to reach it: `postgres://user:password@host:port/database`; the user may create databases.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn url(&self) -> String {
+        let Self { password, port, .. } = self;
+        format!("postgres://warifu:{password}@127.0.0.1:{port}/postgres")
+    }
+
+    /// The same as the variables that libpq reads, over the cluster's Unix socket, which is quicker than loopback.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("PGHOST", self.folder.display().to_string()),
+            ("PGPORT", self.port.to_string()),
+            ("PGUSER", "warifu".to_owned()),
+            ("PGPASSWORD", self.password.clone()),
+        ]
     }
 }
 

@@ -1,8 +1,9 @@
-# Makes a PostgreSQL cluster, says "ready", and takes it down when standard input ends.
-# Arguments: the folder of the server's programs, the port. First line of input: the password of the user "warifu".
+# Makes a PostgreSQL cluster, says "ready in FOLDER", and takes it down when standard input ends. Its Unix socket is in that folder.
+# Arguments: the folder of the server's programs, the port, settings of the server. First line of input: the password of the user "warifu".
 set -eu
 programs=$1
 port=$2
+settings=$3
 umask 077
 IFS= read -r password
 
@@ -24,10 +25,9 @@ printf '%s\n' "$password" >"$cluster/password"
 "$programs/initdb" -D "$cluster/data" -U warifu --pwfile="$cluster/password" --auth=scram-sha-256 \
     --encoding=UTF8 --locale=C --no-sync >"$cluster/setup.log" 2>&1 || explain
 
-# Nothing of this cluster outlives the run, so it need not reach the disk.
 "$programs/pg_ctl" -D "$cluster/data" -l "$cluster/server.log" -w -t 60 \
-    -o "-p $port -k $cluster -c listen_addresses=127.0.0.1 -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off" \
+    -o "-p $port -k $cluster -c listen_addresses=127.0.0.1 -c max_connections=300 $settings" \
     start >>"$cluster/setup.log" 2>&1 || explain
 
-echo ready
+echo "ready in $cluster"
 cat >/dev/null

@@ -6,7 +6,7 @@ mod failover;
 use anyhow::Result;
 
 use crate::Usage;
-use crate::machine::{self, cargo, command, root};
+use crate::machine::{self, cargo, command, target};
 use crate::test::with_postgres_for_tests;
 
 const HELP: &str = "\
@@ -71,10 +71,4 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         return with_postgres_for_tests(|variable, url| machine::run(soak.env(variable, url)));
     }
     machine::run(&mut soak)
-}
-
-/// Where cargo puts what it builds.
-fn target() -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), std::path::PathBuf::from)
 }

@@ -114,10 +114,10 @@ const STAGES: &[Stage] = &[
     },
 ];
 
-const POSTGRESQL: Package = everywhere("postgresql", || postgres::programs().is_some());
+pub(crate) const POSTGRESQL: Package = everywhere("postgresql", || postgres::programs().is_some());
 /// The tests run the client of examples/python with it.
-const PYTHON: Package = everywhere("python3", || which("python3").is_some());
-const PYTHON_VENV: Package = everywhere("python3-venv", || {
+pub(crate) const PYTHON: Package = everywhere("python3", || which("python3").is_some());
+pub(crate) const PYTHON_VENV: Package = everywhere("python3-venv", || {
     dpkg_has("python3-venv") || machine::python_makes_environments()
 });
 /// The tests run the commands of docs/api.md with it.
@@ -271,7 +271,7 @@ fn with_postgres(run: impl FnOnce(&str) -> Result<()>) -> Result<()> {
         return run(&url);
     }
     let cluster = Cluster::start()?;
-    run(cluster.url())
+    run(&cluster.url())
 }
 
 /// The same for whoever starts what the tests start: gives the variable to set, and the address.

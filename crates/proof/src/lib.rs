@@ -10,12 +10,14 @@
 //! | [`kill`] | the program itself, driven over HTTP and killed |
 //! | [`protocol`] | a model of several nodes on one database, which calls the functions of `warifu_core` itself |
 //! | [`restore`] | a model of a restore and of the fence after it |
+//! | [`peers`] | clients of other servers of one-time passwords, to compare with |
 
 pub mod bank;
 pub mod checker;
 pub mod database;
 pub mod history;
 pub mod kill;
+pub mod peers;
 pub mod protocol;
 
 pub mod race;

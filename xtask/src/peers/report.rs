@@ -1,0 +1,184 @@
+//! What was measured, as one JSON object and as a table.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Contest, Options};
+
+/// Everything.
+pub(super) fn all(
+    options: &Options,
+    warifu: &[Value],
+    contests: &[Contest],
+    same: &BTreeMap<&str, Value>,
+) -> Value {
+    let ours: Vec<_> = warifu
+        .iter()
+        .map(|measured| number(measured, "verify_per_s"))
+        .collect();
+    let mut peers = Vec::new();
+    for contest in contests {
+        let trial: Vec<_> = contest
+            .trial
+            .iter()
+            .map(|(setup, rate)| json!({ "setup": setup.name, "measured": rate }))
+            .collect();
+        for (at, setup) in contest.chosen.iter().enumerate() {
+            let rounds: Vec<&Vec<Value>> = contest.rounds.iter().map(|round| &round[at]).collect();
+            let best: Vec<_> = rounds
+                .iter()
+                .filter_map(|rates| best(rates))
+                .cloned()
+                .collect();
+            let ratios: Vec<_> = ours
+                .iter()
+                .zip(&best)
+                .map(|(ours, theirs)| ours / number(theirs, "verify_per_s"))
+                .collect();
+            let of_best =
+                |figure: &str| median(best.iter().map(|rate| number(rate, figure)).collect());
+            peers.push(json!({
+                "peer": contest.filled.peer.name,
+                "setup": setup.name,
+                "verify_per_s": of_best("verify_per_s"),
+                "p50_ms": of_best("p50_ms"),
+                "p99_ms": of_best("p99_ms"),
+                "ratios": ratios,
+                "ratio": median(ratios.clone()),
+                "best_of_rounds": best,
+                "rounds": rounds,
+                "trial": trial,
+            }));
+        }
+    }
+    let of_ours = |figure: &str| {
+        median(
+            warifu
+                .iter()
+                .map(|measured| number(measured, figure))
+                .collect(),
+        )
+    };
+    json!({
+        "options": options.to_json(),
+        "warifu": {
+            "verify_per_s": of_ours("verify_per_s"),
+            "p50_ms": of_ours("p50_ms"),
+            "p99_ms": of_ours("p99_ms"),
+            "rounds": warifu,
+        },
+        "peers": peers,
+        "same_code_at_once": same,
+    })
+}
+
+/// The table, as Markdown.
+pub(super) fn print(all: &Value) {
+    println!(
+        "\n| | verifications/s, median | clients | p50 ms | p99 ms | Warifu's by it, each round | by the median |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let ours = &all["warifu"];
+    println!(
+        "| Warifu, SQLite | {:.0} | {} | {:.1} | {:.1} | | |",
+        number(ours, "verify_per_s"),
+        ours["rounds"][0]["clients"],
+        number(ours, "p50_ms"),
+        number(ours, "p99_ms")
+    );
+    for peer in all["peers"].as_array().into_iter().flatten() {
+        let list = |name: &str| peer[name].as_array().cloned().unwrap_or_default();
+        let clients: Vec<_> = list("best_of_rounds")
+            .iter()
+            .map(|rate| rate["clients"].to_string())
+            .collect();
+        let ratios: Vec<_> = list("ratios")
+            .iter()
+            .filter_map(Value::as_f64)
+            .map(|ratio| format!("{ratio:.0}"))
+            .collect();
+        println!(
+            "| {}, {} | {:.1} | {} | {:.1} | {:.1} | {} | {:.0} |",
+            text(peer, "peer"),
+            text(peer, "setup"),
+            number(peer, "verify_per_s"),
+            clients.join(", "),
+            number(peer, "p50_ms"),
+            number(peer, "p99_ms"),
+            ratios.join(", "),
+            number(peer, "ratio")
+        );
+    }
+}
+
+/// One measurement.
+pub(super) fn line(who: &str, setup: &str, measured: &Value) -> String {
+    let waits = match measured["waits_for_codes"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(waits) => format!("; waited {waits} times for a fresh code: give it more --tokens"),
+    };
+    format!(
+        "{:>8.1}/s  p50 {:>6.1} ms  p99 {:>6.1} ms  {who}, {setup}, {} clients{waits}",
+        number(measured, "verify_per_s"),
+        number(measured, "p50_ms"),
+        number(measured, "p99_ms"),
+        measured["clients"]
+    )
+}
+
+/// The same code from several callers.
+pub(super) fn same_line(who: &str, found: &Value) -> String {
+    format!(
+        "{who}: {} codes accepted once, {} more than once, {} never",
+        found["once"], found["more_than_once"], found["never"]
+    )
+}
+
+/// The quickest of several.
+fn best(rates: &[Value]) -> Option<&Value> {
+    rates
+        .iter()
+        .max_by(|a, b| number(a, "verify_per_s").total_cmp(&number(b, "verify_per_s")))
+}
+
+/// The middle one, or the mean of the middle two.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    match figures.get(middle) {
+        None => 0.0,
+        Some(upper) if figures.len() % 2 == 1 => *upper,
+        Some(upper) => f64::midpoint(figures[middle - 1], *upper),
+    }
+}
+
+/// A figure of a measurement; 0 where it has none.
+pub(super) fn number(measured: &Value, figure: &str) -> f64 {
+    measured[figure].as_f64().unwrap_or_default()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_middle_two() {
+        let told = [vec![3.0, 1.0, 2.0], vec![4.0, 1.0], vec![]].map(|of| median(of).to_string());
+        assert_eq!(told, ["2", "2.5", "0"]);
+    }
+
+    #[test]
+    fn the_best_number_of_clients_counts() {
+        let rates = [
+            json!({ "verify_per_s": 3.0 }),
+            json!({ "verify_per_s": 7.0 }),
+            json!({ "verify_per_s": 5.0 }),
+        ];
+        assert_eq!(best(&rates), Some(&rates[1]));
+    }
+}
