@@ -1,7 +1,7 @@
 //! `cargo xtask peers`: Warifu, django-otp and privacyIDEA measured in turns, on this machine, in one run.
 //!
-//! The peers are set up as their documentation advises for production, each in several ways; a short trial finds the quickest way, which
-//! then takes part in the rounds with each number of clients, and its best rate of a round counts. Warifu takes part by `warifu bench`.
+//! The peers are set up as their documentation advises for production, each in several ways; a trial finds the quickest
+//! ways, which then take part in the rounds with each number of clients; the best rate of a round counts. Warifu takes part by `warifu bench`.
 //! The clients of the peers are those of `crates/proof/src/peers.rs`.
 
 mod report;
@@ -26,7 +26,7 @@ cargo xtask peers [OPTIONS]
 
 Measures verifications a second of Warifu, django-otp 1.7 and privacyIDEA 3.14, in turns, with right codes only, every answer checked.
 Installs Debian's PostgreSQL and Python where they are missing, and the peers with pip into target/peers. With all defaults it takes
-about twelve minutes. Nothing else should run meanwhile.
+about half an hour. Nothing else should run meanwhile.
 
   --only PEER      django-otp or privacyidea alone, beside Warifu; may be given more than once
   --rounds N       rounds, of which the median counts (default 3)
@@ -41,6 +41,10 @@ about twelve minutes. Nothing else should run meanwhile.
 const CLIENTS: &[u32] = &[2, 4, 8, 16, 64];
 /// Clients in the trial of the ways to set a peer up.
 const CLIENTS_OF_TRIAL: u32 = 8;
+/// How often each way is tried; its best counts, since other work on the machine only lowers it.
+const TRIAL_TURNS: usize = 2;
+/// How many ways take part in the rounds: the quickest, and the one of an installation that nobody tuned.
+const CHOSEN: usize = 2;
 /// Clients of Warifu: the number that its published figures are for.
 const CLIENTS_OF_WARIFU: u32 = 64;
 /// Codes that are sent by several callers at the same moment, and the callers.
@@ -71,7 +75,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut warifu = Vec::new();
     for round in 1..=options.rounds {
         println!("\n=== round {round} of {}", options.rounds);
-        warifu.push(programs.bench(&options)?);
+        warifu.push([
+            programs.bench(&options, None)?,
+            programs.bench(
+                &options,
+                Some(&cluster.new_database(&format!("warifu_{round}"))?),
+            )?,
+        ]);
         for contest in &mut contests {
             contest.round(&programs, &options)?;
         }
@@ -94,9 +104,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// One peer's part.
 struct Contest {
     filled: Filled,
-    /// Each way to set it up, and what the trial found.
+    /// Each way to set it up, and the best that the trial found.
     trial: Vec<(&'static Setup, Value)>,
-    /// The ways that take part in the rounds: as it comes, if that is asked for, and the quickest.
+    /// The ways that take part in the rounds, the quickest first.
     chosen: Vec<&'static Setup>,
     /// For each round and chosen way, what was measured with each number of clients.
     rounds: Vec<Vec<Vec<Value>>>,
@@ -105,31 +115,30 @@ struct Contest {
 impl Contest {
     /// Tries all ways to set the peer up.
     fn new(programs: &Programs, filled: Filled, options: &Options) -> Result<Self> {
-        let mut trial = Vec::new();
-        for setup in filled.peer.setups {
-            let server = filled.serve(setup)?;
-            programs.drive(&filled, setup, &server, CLIENTS_OF_TRIAL, WARM_UP_S)?;
-            let rate =
-                programs.drive(&filled, setup, &server, CLIENTS_OF_TRIAL, options.seconds)?;
-            println!(
-                "{:>8.1}/s  {}",
-                report::number(&rate, "verify_per_s"),
-                setup.name
-            );
-            trial.push((setup, rate));
+        let mut trial: Vec<(&Setup, Value)> = Vec::new();
+        for turn in 0..TRIAL_TURNS {
+            for (at, setup) in filled.peer.setups.iter().enumerate() {
+                let server = filled.serve(setup)?;
+                programs.drive(&filled, setup, &server, CLIENTS_OF_TRIAL, WARM_UP_S)?;
+                let rate =
+                    programs.drive(&filled, setup, &server, CLIENTS_OF_TRIAL, options.seconds)?;
+                println!("{}", report::line(filled.peer.name, setup.name, &rate));
+                if turn == 0 {
+                    trial.push((setup, rate));
+                } else if report::per_s(&rate) > report::per_s(&trial[at].1) {
+                    trial[at].1 = rate;
+                }
+            }
         }
-        let quickest = trial
+        let mut quickest: Vec<_> = trial.iter().collect();
+        quickest.sort_by(|(_, a), (_, b)| report::per_s(b).total_cmp(&report::per_s(a)));
+        let mut chosen: Vec<_> = quickest
             .iter()
-            .max_by(|(_, a), (_, b)| {
-                report::number(a, "verify_per_s").total_cmp(&report::number(b, "verify_per_s"))
-            })
             .map(|(setup, _)| *setup)
-            .context("a peer without a set-up")?;
+            .take(CHOSEN)
+            .collect();
         let as_it_comes = filled.peer.setups.iter().find(|setup| setup.as_it_comes);
-        let mut chosen: Vec<_> = as_it_comes.into_iter().collect();
-        if chosen.iter().all(|setup| setup.name != quickest.name) {
-            chosen.push(quickest);
-        }
+        chosen.extend(as_it_comes.filter(|setup| chosen.iter().all(|of| of.name != setup.name)));
         Ok(Self {
             filled,
             trial,
@@ -158,7 +167,7 @@ impl Contest {
 
     /// The same code from several callers, of the quickest way.
     fn same(&self, programs: &Programs) -> Result<Value> {
-        let setup = self.chosen.last().context("a set-up")?;
+        let setup = self.chosen.first().context("a set-up")?;
         let server = self.filled.serve(setup)?;
         let codes = SAME_CODES.to_string();
         let found = programs.client(
@@ -198,20 +207,17 @@ impl Programs {
         })
     }
 
-    fn bench(&self, options: &Options) -> Result<Value> {
+    /// Warifu on SQLite, or in an empty database.
+    fn bench(&self, options: &Options, database: Option<&str>) -> Result<Value> {
         let mut bench = command(&self.warifu);
         bench.args(["bench", "--json", "--tokens", &options.tokens.to_string()]);
-        bench.args([
-            "--clients",
-            &CLIENTS_OF_WARIFU.to_string(),
-            "--seconds",
-            &options.seconds.to_string(),
-        ]);
+        bench.args(["--clients", &CLIENTS_OF_WARIFU.to_string()]);
+        bench.args(["--seconds", &options.seconds.to_string()]);
+        // The address has a password in it.
+        bench.envs(database.map(|address| ("WARIFU_TEST_BENCH_DATABASE", address)));
         let measured = Tethered::output(&bench)?;
-        println!(
-            "{}",
-            report::line("Warifu", "warifu bench, SQLite", &measured)
-        );
+        let on = database.map_or("warifu bench, SQLite", |_| "warifu bench, PostgreSQL");
+        println!("{}", report::line("Warifu", on, &measured));
         Ok(measured)
     }
 

@@ -95,8 +95,26 @@ impl Cluster {
 
     /// Where to reach it: `postgres://user:password@host:port/database`; the user may create databases.
     pub(crate) fn url(&self) -> String {
+        self.address_of("postgres")
+    }
+
+    fn address_of(&self, database: &str) -> String {
         let Self { password, port, .. } = self;
-        format!("postgres://warifu:{password}@127.0.0.1:{port}/postgres")
+        format!("postgres://warifu:{password}@127.0.0.1:{port}/{database}")
+    }
+
+    /// Makes an empty database, and says where to reach it.
+    ///
+    /// # Errors
+    /// When there is one of that name.
+    pub(crate) fn new_database(&self, name: &str) -> Result<String> {
+        let programs = programs().context("no PostgreSQL server in /usr/lib/postgresql")?;
+        let status = Command::new(programs.join("createdb"))
+            .arg(name)
+            .envs(self.variables())
+            .status()?;
+        ensure!(status.success(), "the database {name} was not made");
+        Ok(self.address_of(name))
     }
 
     /// The same as the variables that libpq reads, over the cluster's Unix socket, which is quicker than loopback.

@@ -219,7 +219,11 @@ impl One {
             let asked = Watch::start();
             let accepted = self.client.accepts(&token.user, &code).await?;
             latencies.push(asked.elapsed());
-            ensure!(accepted, "a right code of {} was refused", token.user);
+            ensure!(
+                accepted == Ok(true),
+                "a right code of {} was not accepted: {accepted:?}",
+                token.user
+            );
             self.queue().push_back(token);
         }
         Ok((latencies, waits))

@@ -1,4 +1,4 @@
-"""Makes the database, users and tokens, and writes the tokens down: `fill.py COUNT FILE`."""
+"""Makes the database, users and tokens, and writes the tokens down: `fill.py COUNT FILE [sqlite]`."""
 
 import json
 import os
@@ -15,8 +15,11 @@ STEP_S = 1
 
 def main():
     count, file = int(sys.argv[1]), sys.argv[2]
-    with psycopg.connect(dbname="postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {os.environ['PGDATABASE']}")
+    if sys.argv[3:] == ["sqlite"]:
+        os.environ["PEERS_SQLITE"] = "1"
+    else:
+        with psycopg.connect(dbname="postgres", autocommit=True) as server:
+            server.execute(f"CREATE DATABASE {os.environ['PGDATABASE']}")
     django.setup()
 
     from django.contrib.auth import get_user_model
@@ -29,7 +32,8 @@ def main():
     users = User.objects.bulk_create(User(username=f"user{n:06}", password="!") for n in range(count))
     devices = TOTPDevice.objects.bulk_create(TOTPDevice(user=user, name="token", step=STEP_S) for user in users)
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("VACUUM")
+        cursor.execute("ANALYZE")
     tokens = [{"user": device.user.username, "seed": device.key} for device in devices]
     with open(file, "w", encoding="ascii") as out:
         json.dump({"step_s": STEP_S, "digits": devices[0].digits, "tokens": tokens}, out)

@@ -9,14 +9,11 @@ use super::{Contest, Options};
 /// Everything.
 pub(super) fn all(
     options: &Options,
-    warifu: &[Value],
+    warifu: &[[Value; 2]],
     contests: &[Contest],
     same: &BTreeMap<&str, Value>,
 ) -> Value {
-    let ours: Vec<_> = warifu
-        .iter()
-        .map(|measured| number(measured, "verify_per_s"))
-        .collect();
+    let ours: Vec<_> = warifu.iter().map(|[sqlite, _]| per_s(sqlite)).collect();
     let mut peers = Vec::new();
     for contest in contests {
         let trial: Vec<_> = contest
@@ -52,22 +49,21 @@ pub(super) fn all(
             }));
         }
     }
-    let of_ours = |figure: &str| {
-        median(
-            warifu
-                .iter()
-                .map(|measured| number(measured, figure))
-                .collect(),
-        )
+    let of_ours = |at: usize| {
+        let rounds: Vec<_> = warifu.iter().map(|round| &round[at]).collect();
+        let middle =
+            |figure: &str| median(rounds.iter().map(|rate| number(rate, figure)).collect());
+        json!({
+            "verify_per_s": middle("verify_per_s"),
+            "p50_ms": middle("p50_ms"),
+            "p99_ms": middle("p99_ms"),
+            "rounds": rounds,
+        })
     };
     json!({
         "options": options.to_json(),
-        "warifu": {
-            "verify_per_s": of_ours("verify_per_s"),
-            "p50_ms": of_ours("p50_ms"),
-            "p99_ms": of_ours("p99_ms"),
-            "rounds": warifu,
-        },
+        "warifu": of_ours(0),
+        "warifu_on_postgresql": of_ours(1),
         "peers": peers,
         "same_code_at_once": same,
     })
@@ -76,17 +72,19 @@ pub(super) fn all(
 /// The table, as Markdown.
 pub(super) fn print(all: &Value) {
     println!(
-        "\n| | verifications/s, median | clients | p50 ms | p99 ms | Warifu's by it, each round | by the median |"
+        "\n| | verifications/s, median | clients | p50 ms | p99 ms | Warifu's on SQLite by it, each round | by the median |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let ours = &all["warifu"];
-    println!(
-        "| Warifu, SQLite | {:.0} | {} | {:.1} | {:.1} | | |",
-        number(ours, "verify_per_s"),
-        ours["rounds"][0]["clients"],
-        number(ours, "p50_ms"),
-        number(ours, "p99_ms")
-    );
+    for (name, of) in [("SQLite", "warifu"), ("PostgreSQL", "warifu_on_postgresql")] {
+        let ours = &all[of];
+        println!(
+            "| Warifu, {name} | {:.0} | {} | {:.1} | {:.1} | | |",
+            per_s(ours),
+            ours["rounds"][0]["clients"],
+            number(ours, "p50_ms"),
+            number(ours, "p99_ms")
+        );
+    }
     for peer in all["peers"].as_array().into_iter().flatten() {
         let list = |name: &str| peer[name].as_array().cloned().unwrap_or_default();
         let clients: Vec<_> = list("best_of_rounds")
@@ -130,8 +128,8 @@ pub(super) fn line(who: &str, setup: &str, measured: &Value) -> String {
 /// The same code from several callers.
 pub(super) fn same_line(who: &str, found: &Value) -> String {
     format!(
-        "{who}: {} codes accepted once, {} more than once, {} never",
-        found["once"], found["more_than_once"], found["never"]
+        "{who}: {} codes accepted once, {} more than once, {} never; {} answers without a verdict",
+        found["once"], found["more_than_once"], found["never"], found["no_verdict"]
     )
 }
 
@@ -151,6 +149,11 @@ fn median(mut figures: Vec<f64>) -> f64 {
         Some(upper) if figures.len() % 2 == 1 => *upper,
         Some(upper) => f64::midpoint(figures[middle - 1], *upper),
     }
+}
+
+/// Its verifications a second.
+pub(super) fn per_s(measured: &Value) -> f64 {
+    number(measured, "verify_per_s")
 }
 
 /// A figure of a measurement; 0 where it has none.

@@ -26,7 +26,8 @@ pub(crate) struct Peer {
     requirements: &'static str,
     /// The database that its tokens are made in.
     database: &'static str,
-    /// What makes databases and tokens: programs of its environment with their arguments. `COUNT` and `FILE` are replaced.
+    /// What makes databases and tokens: programs of its environment with their arguments. `COUNT` is replaced, and `@NAME` by the
+    /// file of the tokens in that database.
     fills: &'static [&'static [&'static str]],
     /// How it can be set up.
     pub(crate) setups: &'static [Setup],
@@ -94,7 +95,10 @@ pub(crate) const PEERS: &[Peer] = &[
         folder: "django_otp_site",
         requirements: "requirements-django-otp.txt",
         database: "django_otp",
-        fills: &[&["python", "fill.py", "COUNT", "FILE"]],
+        fills: &[
+            &["python", "fill.py", "COUNT", "@django_otp"],
+            &["python", "fill.py", "COUNT", "@django_otp_sqlite", "sqlite"],
+        ],
         setups: &[
             django("gunicorn, 2 processes", GUNICORN_SYNC_2, &[]),
             django(
@@ -116,6 +120,13 @@ pub(crate) const PEERS: &[Peer] = &[
                 GRANIAN_2,
                 PREPARED,
             ),
+            Setup {
+                name: "SQLite, gunicorn, 2 processes",
+                as_it_comes: false,
+                database: "django_otp_sqlite",
+                server: GUNICORN_SYNC_2,
+                variables: &[("PEERS_SQLITE", "1")],
+            },
             django(
                 "gunicorn, 2 processes, match_token",
                 GUNICORN_SYNC_2,
@@ -133,7 +144,7 @@ pub(crate) const PEERS: &[Peer] = &[
             &["pi-manage", "setup", "create_enckey"],
             &["pi-manage", "setup", "create_audit_keys"],
             &["pi-manage", "setup", "create_tables"],
-            &["python", "fill.py", "COUNT", "FILE"],
+            &["python", "fill.py", "COUNT", "@privacyidea"],
             &["python", "fill.py", "copy", "privacyidea_tuned"],
         ],
         setups: &[
@@ -251,15 +262,15 @@ impl Peer {
 
 impl Filled {
     fn fill(&self, tokens: u32) -> Result<()> {
-        let (count, file) = (tokens.to_string(), self.tokens_in(self.peer.database));
+        let count = tokens.to_string();
         for words in self.peer.fills {
             let (program, arguments) = words.split_first().context("a program")?;
             let mut filling = self.program(program, self.peer.database);
             for argument in arguments {
-                match *argument {
-                    "COUNT" => filling.arg(&count),
-                    "FILE" => filling.arg(&file),
-                    other => filling.arg(other),
+                match argument.strip_prefix('@') {
+                    Some(database) => filling.arg(self.tokens_in(database)),
+                    None if *argument == "COUNT" => filling.arg(&count),
+                    None => filling.arg(argument),
                 };
             }
             // Nobody measures how tokens are made.
@@ -271,10 +282,11 @@ impl Filled {
                 std::fs::read_to_string(self.work.join("fill.log")).unwrap_or_default()
             })?;
         }
+        // A copy of a database has the same tokens.
         for setup in self.peer.setups {
             let other = self.tokens(setup);
             if !other.exists() {
-                std::fs::copy(&file, other)?;
+                std::fs::copy(self.tokens_in(self.peer.database), other)?;
             }
         }
         Ok(())

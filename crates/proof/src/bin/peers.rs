@@ -88,16 +88,13 @@ async fn run(arguments: Arguments) -> Result<String> {
 
 async fn drive(peer: Peer, driven: &Driven) -> Result<String> {
     let mut tokens = Tokens::read(&driven.tokens)?;
-    let text = match driven.same {
-        Some(codes) => {
-            let found = same(peer, driven.address, &mut tokens, codes, driven.clients).await?;
-            serde_json::to_string(&found)?
-        }
-        None => {
-            let duration = Duration::from_secs_f64(driven.seconds);
-            let rate = load(peer, driven.address, &mut tokens, driven.clients, duration).await?;
-            serde_json::to_string(&rate)?
-        }
+    let text = if let Some(codes) = driven.same {
+        let found = same(peer, driven.address, &mut tokens, codes, driven.clients).await?;
+        serde_json::to_string(&found)?
+    } else {
+        let duration = Duration::from_secs_f64(driven.seconds);
+        let rate = load(peer, driven.address, &mut tokens, driven.clients, duration).await?;
+        serde_json::to_string(&rate)?
     };
     tokens.write(&driven.tokens)?;
     Ok(text)

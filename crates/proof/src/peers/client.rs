@@ -57,11 +57,11 @@ impl Client {
         Ok(())
     }
 
-    /// Whether the peer accepts the code.
+    /// Whether the peer accepts the code; the answer in words where it gives no verdict.
     ///
     /// # Errors
-    /// When the peer does not answer, or its answer is neither yes nor no.
-    pub async fn accepts(&mut self, user: &str, code: &str) -> Result<bool> {
+    /// When the peer does not answer.
+    pub async fn accepts(&mut self, user: &str, code: &str) -> Result<Result<bool, String>> {
         let request = self.request(user, code);
         let answer = self.ask(&request).await?;
         if answer.closes {
@@ -71,10 +71,10 @@ impl Client {
             Peer::DjangoOtp => answer.body["accepted"].as_bool(),
             Peer::PrivacyIdea => answer.body["result"]["value"].as_bool(),
         };
-        match (answer.status, verdict) {
+        Ok(match (answer.status, verdict) {
             (200, Some(verdict)) => Ok(verdict),
-            (status, _) => bail!("status {status}: {}", answer.body),
-        }
+            (status, _) => Err(format!("status {status}: {}", answer.body)),
+        })
     }
 
     fn request(&self, user: &str, code: &str) -> String {

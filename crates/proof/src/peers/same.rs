@@ -37,6 +37,8 @@ pub struct Same {
     pub once: usize,
     /// Codes that were accepted more than once.
     pub more_than_once: usize,
+    /// Answers that were neither yes nor no.
+    pub no_verdict: usize,
     /// How many codes had how many acceptances.
     pub by_acceptances: BTreeMap<usize, usize>,
 }
@@ -44,7 +46,7 @@ pub struct Same {
 /// Sends each of so many fresh codes from so many callers at the same moment.
 ///
 /// # Errors
-/// When the peer gives neither yes nor no.
+/// When the peer does not answer.
 pub async fn same(
     peer: Peer,
     address: SocketAddr,
@@ -86,7 +88,8 @@ pub async fn same(
         let mut acceptances = 0;
         while let Some(done) = asking.join_next().await {
             let (client, accepted) = done??;
-            acceptances += usize::from(accepted);
+            acceptances += usize::from(accepted == Ok(true));
+            found.no_verdict += usize::from(accepted.is_err());
             clients.push(client);
         }
         found.note(acceptances);
