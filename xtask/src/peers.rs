@@ -50,9 +50,6 @@ const CLIENTS_OF_WARIFU: u32 = 64;
 /// Codes that are sent by several callers at the same moment, and the callers.
 const SAME_CODES: u32 = 50;
 const SAME_CALLERS: u32 = 8;
-/// Before a measurement each peer is driven so long.
-const WARM_UP_S: u32 = 2;
-
 /// Runs it.
 ///
 /// # Errors
@@ -72,16 +69,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         let filled = peer.prepare(&cluster, options.tokens)?;
         contests.push(Contest::new(&programs, filled, &options)?);
     }
-    let mut warifu = Vec::new();
+    let mut on_postgresql = Vec::new();
     for round in 1..=options.rounds {
         println!("\n=== round {round} of {}", options.rounds);
-        warifu.push([
-            programs.bench(&options, None)?,
-            programs.bench(
-                &options,
-                Some(&cluster.new_database(&format!("warifu_{round}"))?),
-            )?,
-        ]);
+        let empty = cluster.new_database(&format!("warifu_{round}"))?;
+        on_postgresql.push(programs.bench(&options, Some(&empty))?);
         for contest in &mut contests {
             contest.round(&programs, &options)?;
         }
@@ -91,7 +83,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     for contest in &mut contests {
         same.insert(contest.filled.peer.name, contest.same(&programs)?);
     }
-    let all = report::all(&options, &warifu, &contests, &same);
+    let all = report::all(&options, &on_postgresql, &contests, &same);
     report::print(&all);
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_string_pretty(&all)?)
@@ -108,6 +100,8 @@ struct Contest {
     trial: Vec<(&'static Setup, Value)>,
     /// The ways that take part in the rounds, the quickest first.
     chosen: Vec<&'static Setup>,
+    /// Warifu in each round, right before the peer.
+    warifu: Vec<Value>,
     /// For each round and chosen way, what was measured with each number of clients.
     rounds: Vec<Vec<Vec<Value>>>,
 }
@@ -119,7 +113,13 @@ impl Contest {
         for turn in 0..TRIAL_TURNS {
             for (at, setup) in filled.peer.setups.iter().enumerate() {
                 let server = filled.serve(setup)?;
-                programs.drive(&filled, setup, &server, CLIENTS_OF_TRIAL, WARM_UP_S)?;
+                programs.drive(
+                    &filled,
+                    setup,
+                    &server,
+                    CLIENTS_OF_TRIAL,
+                    filled.peer.warm_up_s,
+                )?;
                 let rate =
                     programs.drive(&filled, setup, &server, CLIENTS_OF_TRIAL, options.seconds)?;
                 println!("{}", report::line(filled.peer.name, setup.name, &rate));
@@ -143,15 +143,18 @@ impl Contest {
             filled,
             trial,
             chosen,
+            warifu: Vec::new(),
             rounds: Vec::new(),
         })
     }
 
     fn round(&mut self, programs: &Programs, options: &Options) -> Result<()> {
+        self.warifu.push(programs.bench(options, None)?);
         let mut of_round = Vec::new();
         for setup in &self.chosen {
             let server = self.filled.serve(setup)?;
-            programs.drive(&self.filled, setup, &server, CLIENTS_OF_TRIAL, WARM_UP_S)?;
+            let warm_up_s = self.filled.peer.warm_up_s;
+            programs.drive(&self.filled, setup, &server, CLIENTS_OF_TRIAL, warm_up_s)?;
             let mut rates = Vec::new();
             for clients in CLIENTS {
                 let rate =

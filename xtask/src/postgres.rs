@@ -114,7 +114,7 @@ impl Cluster {
             .envs(self.variables())
             .status()?;
         ensure!(status.success(), "the database {name} was not made");
-        Ok(self.address_of(name))
+        Ok(self.address_of(name) + "?sslmode=disable")
     }
 
     /// The same as the variables that libpq reads, over the cluster's Unix socket, which is quicker than loopback.

@@ -9,13 +9,17 @@ use super::{Contest, Options};
 /// Everything.
 pub(super) fn all(
     options: &Options,
-    warifu: &[[Value; 2]],
+    on_postgresql: &[Value],
     contests: &[Contest],
     same: &BTreeMap<&str, Value>,
 ) -> Value {
-    let ours: Vec<_> = warifu.iter().map(|[sqlite, _]| per_s(sqlite)).collect();
     let mut peers = Vec::new();
+    let on_sqlite: Vec<_> = contests
+        .iter()
+        .flat_map(|contest| &contest.warifu)
+        .collect();
     for contest in contests {
+        let ours: Vec<_> = contest.warifu.iter().map(per_s).collect();
         let trial: Vec<_> = contest
             .trial
             .iter()
@@ -35,6 +39,12 @@ pub(super) fn all(
                 .collect();
             let of_best =
                 |figure: &str| median(best.iter().map(|rate| number(rate, figure)).collect());
+            let of_trial = contest.trial.iter().filter(|(of, _)| of.name == setup.name);
+            let best_of_all = of_trial
+                .map(|(_, rate)| rate)
+                .chain(&best)
+                .map(per_s)
+                .fold(0.0, f64::max);
             peers.push(json!({
                 "peer": contest.filled.peer.name,
                 "setup": setup.name,
@@ -43,14 +53,15 @@ pub(super) fn all(
                 "p99_ms": of_best("p99_ms"),
                 "ratios": ratios,
                 "ratio": median(ratios.clone()),
+                "best_per_s": best_of_all,
+                "ratio_to_best": median(ours.clone()) / best_of_all,
                 "best_of_rounds": best,
                 "rounds": rounds,
                 "trial": trial,
             }));
         }
     }
-    let of_ours = |at: usize| {
-        let rounds: Vec<_> = warifu.iter().map(|round| &round[at]).collect();
+    let of_ours = |rounds: &[&Value]| {
         let middle =
             |figure: &str| median(rounds.iter().map(|rate| number(rate, figure)).collect());
         json!({
@@ -60,10 +71,11 @@ pub(super) fn all(
             "rounds": rounds,
         })
     };
+    let on_postgresql: Vec<_> = on_postgresql.iter().collect();
     json!({
         "options": options.to_json(),
-        "warifu": of_ours(0),
-        "warifu_on_postgresql": of_ours(1),
+        "warifu": of_ours(&on_sqlite),
+        "warifu_on_postgresql": of_ours(&on_postgresql),
         "peers": peers,
         "same_code_at_once": same,
     })
@@ -72,13 +84,13 @@ pub(super) fn all(
 /// The table, as Markdown.
 pub(super) fn print(all: &Value) {
     println!(
-        "\n| | verifications/s, median | clients | p50 ms | p99 ms | Warifu's on SQLite by it, each round | by the median |"
+        "\n| | verifications/s, median | clients | p50 ms | p99 ms | Warifu's on SQLite by it, each round | by the median | its best anywhere/s | Warifu's median by that |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (name, of) in [("SQLite", "warifu"), ("PostgreSQL", "warifu_on_postgresql")] {
         let ours = &all[of];
         println!(
-            "| Warifu, {name} | {:.0} | {} | {:.1} | {:.1} | | |",
+            "| Warifu, {name} | {:.0} | {} | {:.1} | {:.1} | | | | |",
             per_s(ours),
             ours["rounds"][0]["clients"],
             number(ours, "p50_ms"),
@@ -97,7 +109,7 @@ pub(super) fn print(all: &Value) {
             .map(|ratio| format!("{ratio:.0}"))
             .collect();
         println!(
-            "| {}, {} | {:.1} | {} | {:.1} | {:.1} | {} | {:.0} |",
+            "| {}, {} | {:.1} | {} | {:.1} | {:.1} | {} | {:.0} | {:.1} | {:.0} |",
             text(peer, "peer"),
             text(peer, "setup"),
             number(peer, "verify_per_s"),
@@ -105,7 +117,9 @@ pub(super) fn print(all: &Value) {
             number(peer, "p50_ms"),
             number(peer, "p99_ms"),
             ratios.join(", "),
-            number(peer, "ratio")
+            number(peer, "ratio"),
+            number(peer, "best_per_s"),
+            number(peer, "ratio_to_best")
         );
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Peer {
     /// What makes databases and tokens: programs of its environment with their arguments. `COUNT` is replaced, and `@NAME` by the
     /// file of the tokens in that database.
     fills: &'static [&'static [&'static str]],
+    /// How long it is driven before each measurement of a new process: until it is not faster any more.
+    pub(crate) warm_up_s: u32,
     /// How it can be set up.
     pub(crate) setups: &'static [Setup],
 }
@@ -99,6 +101,7 @@ pub(crate) const PEERS: &[Peer] = &[
             &["python", "fill.py", "COUNT", "@django_otp"],
             &["python", "fill.py", "COUNT", "@django_otp_sqlite", "sqlite"],
         ],
+        warm_up_s: 3,
         setups: &[
             django("gunicorn, 2 processes", GUNICORN_SYNC_2, &[]),
             django(
@@ -147,6 +150,7 @@ pub(crate) const PEERS: &[Peer] = &[
             &["python", "fill.py", "COUNT", "@privacyidea"],
             &["python", "fill.py", "copy", "privacyidea_tuned"],
         ],
+        warm_up_s: 8,
         setups: &[
             Setup {
                 name: "as it comes, gunicorn, 2 processes",
