@@ -37,15 +37,3 @@ DATABASES = {
 if os.environ.get("PEERS_PREPARED"):
     # The server prepares each statement when it is sent for the second time.
     DATABASES["default"]["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 1}
-if os.environ.get("PEERS_SQLITE"):
-    # Without row locks, a transaction that takes the lock for writing when it begins is what keeps out races; FULL is as durable as
-    # PostgreSQL is by default.
-    DATABASES["default"] |= {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.path.join(os.environ["PEERS_FOLDER"], "django_otp.sqlite3"),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }

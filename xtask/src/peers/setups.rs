@@ -97,10 +97,7 @@ pub(crate) const PEERS: &[Peer] = &[
         folder: "django_otp_site",
         requirements: "requirements-django-otp.txt",
         database: "django_otp",
-        fills: &[
-            &["python", "fill.py", "COUNT", "@django_otp"],
-            &["python", "fill.py", "COUNT", "@django_otp_sqlite", "sqlite"],
-        ],
+        fills: &[&["python", "fill.py", "COUNT", "@django_otp"]],
         warm_up_s: 3,
         setups: &[
             django("gunicorn, 2 processes", GUNICORN_SYNC_2, &[]),
@@ -123,13 +120,6 @@ pub(crate) const PEERS: &[Peer] = &[
                 GRANIAN_2,
                 PREPARED,
             ),
-            Setup {
-                name: "SQLite, gunicorn, 2 processes",
-                as_it_comes: false,
-                database: "django_otp_sqlite",
-                server: GUNICORN_SYNC_2,
-                variables: &[("PEERS_SQLITE", "1")],
-            },
             django(
                 "gunicorn, 2 processes, match_token",
                 GUNICORN_SYNC_2,
