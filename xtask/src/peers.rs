@@ -4,6 +4,7 @@
 //! ways, which then take part in the rounds with each number of clients; the best rate of a round counts. Warifu takes part by `warifu bench`.
 //! The clients of the peers are those of `crates/proof/src/peers.rs`.
 
+mod quiet;
 mod report;
 mod setups;
 mod tethered;
@@ -26,7 +27,8 @@ cargo xtask peers [OPTIONS]
 
 Measures verifications a second of Warifu, django-otp 1.7 and privacyIDEA 3.14, in turns, with right codes only, every answer checked.
 Installs Debian's PostgreSQL and Python where they are missing, and the peers with pip into target/peers. With all defaults it takes
-about half an hour. Nothing else should run meanwhile.
+about half an hour. Nothing else should run meanwhile: each measurement waits until the processors are idle, a minute at most, and says
+when they were not.
 
   --only PEER      django-otp or privacyidea alone, beside Warifu; may be given more than once
   --rounds N       rounds, of which the median counts (default 3)
@@ -218,7 +220,7 @@ impl Programs {
         bench.args(["--seconds", &options.seconds.to_string()]);
         // The address has a password in it.
         bench.envs(database.map(|address| ("WARIFU_TEST_BENCH_DATABASE", address)));
-        let measured = Tethered::output(&bench)?;
+        let measured = measure(&bench)?;
         let on = database.map_or("warifu bench, SQLite", |_| "warifu bench, PostgreSQL");
         println!("{}", report::line("Warifu", on, &measured));
         Ok(measured)
@@ -276,7 +278,7 @@ impl Programs {
             "--tokens",
         ]);
         clients.arg(filled.tokens(setup)).args(more);
-        Tethered::output(&clients).with_context(|| {
+        measure(&clients).with_context(|| {
             format!(
                 "{} ({}) said:\n{}",
                 filled.peer.name,
@@ -285,6 +287,14 @@ impl Programs {
             )
         })
     }
+}
+
+/// The JSON of what is measured, and how busy the machine was with others right before.
+fn measure(program: &std::process::Command) -> Result<Value> {
+    let others = quiet::wait()?;
+    let mut measured = Tethered::output(program)?;
+    measured["busy_before"] = json!(others);
+    Ok(measured)
 }
 
 struct Options {

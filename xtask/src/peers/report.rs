@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Contest, Options};
+use super::{Contest, Options, quiet};
 
 /// Everything.
 pub(super) fn all(
@@ -126,12 +126,15 @@ pub(super) fn print(all: &Value) {
 
 /// One measurement.
 pub(super) fn line(who: &str, setup: &str, measured: &Value) -> String {
-    let waits = match measured["waits_for_codes"].as_u64() {
-        None | Some(0) => String::new(),
-        Some(waits) => format!("; waited {waits} times for a fresh code: give it more --tokens"),
-    };
+    let mut told = String::new();
+    if let Some(waits @ 1..) = measured["waits_for_codes"].as_u64() {
+        told += &format!("; waited {waits} times for a fresh code: give it more --tokens");
+    }
+    if quiet::is_busy(number(measured, "busy_before")) {
+        told += "; THE MACHINE WAS BUSY with something else";
+    }
     format!(
-        "{:>8.1}/s  p50 {:>6.1} ms  p99 {:>6.1} ms  {who}, {setup}, {} clients{waits}",
+        "{:>8.1}/s  p50 {:>6.1} ms  p99 {:>6.1} ms  {who}, {setup}, {} clients{told}",
         number(measured, "verify_per_s"),
         number(measured, "p50_ms"),
         number(measured, "p99_ms"),
