@@ -126,10 +126,12 @@ pub(super) fn print(all: &Value) {
 
 /// One measurement.
 pub(super) fn line(who: &str, setup: &str, measured: &Value) -> String {
-    let mut told = String::new();
-    if let Some(waits @ 1..) = measured["waits_for_codes"].as_u64() {
-        told += &format!("; waited {waits} times for a fresh code: give it more --tokens");
-    }
+    let mut told = match measured["waits_for_codes"].as_u64() {
+        Some(waits @ 1..) => {
+            format!("; waited {waits} times for a fresh code: give it more --tokens")
+        }
+        _ => String::new(),
+    };
     if quiet::is_busy(number(measured, "busy_before")) {
         told += "; THE MACHINE WAS BUSY with something else";
     }
