@@ -188,6 +188,13 @@ pub(crate) struct Filled {
     variables: Vec<(&'static str, String)>,
 }
 
+impl Drop for Filled {
+    fn drop(&mut self) {
+        // Keys and tokens of a cluster that is gone too; what stays is in a folder that is not under version control.
+        let _ = std::fs::remove_dir_all(&self.work);
+    }
+}
+
 /// A running peer.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -203,10 +210,8 @@ impl Peer {
     pub(crate) fn prepare(&'static self, cluster: &Cluster, tokens: u32) -> Result<Filled> {
         let home = target().join("peers").join(self.name);
         let environment = self.install(&home.join("environment"))?;
-        let work = home.join("work");
-        if work.exists() {
-            std::fs::remove_dir_all(&work)?;
-        }
+        // Two runs at once do not take each other's tokens.
+        let work = home.join(format!("work-{}", std::process::id()));
         std::fs::create_dir_all(&work)?;
         let mut variables = cluster.variables().to_vec();
         variables.push(("PEERS_FOLDER", work.display().to_string()));
