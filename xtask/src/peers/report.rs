@@ -92,17 +92,13 @@ pub(super) fn print(all: &Value) {
         println!(
             "| Warifu, {name} | {:.0} | {} | {:.1} | {:.1} | | | | |",
             per_s(ours),
-            ours["rounds"][0]["clients"],
+            clients_of(&ours["rounds"]),
             number(ours, "p50_ms"),
             number(ours, "p99_ms")
         );
     }
     for peer in all["peers"].as_array().into_iter().flatten() {
         let list = |name: &str| peer[name].as_array().cloned().unwrap_or_default();
-        let clients: Vec<_> = list("best_of_rounds")
-            .iter()
-            .map(|rate| rate["clients"].to_string())
-            .collect();
         let ratios: Vec<_> = list("ratios")
             .iter()
             .filter_map(Value::as_f64)
@@ -113,7 +109,7 @@ pub(super) fn print(all: &Value) {
             text(peer, "peer"),
             text(peer, "setup"),
             number(peer, "verify_per_s"),
-            clients.join(", "),
+            clients_of(&peer["best_of_rounds"]),
             number(peer, "p50_ms"),
             number(peer, "p99_ms"),
             ratios.join(", "),
@@ -122,6 +118,13 @@ pub(super) fn print(all: &Value) {
             number(peer, "ratio_to_best")
         );
     }
+}
+
+/// The numbers of clients that were the best.
+fn clients_of(rounds: &Value) -> String {
+    let rounds = rounds.as_array().into_iter().flatten();
+    let clients: Vec<_> = rounds.map(|rate| rate["clients"].to_string()).collect();
+    clients.join(", ")
 }
 
 /// One measurement.
