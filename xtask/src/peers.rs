@@ -48,7 +48,7 @@ const TRIAL_TURNS: usize = 2;
 /// How many ways take part in the rounds: the quickest, and the one of an installation that nobody tuned.
 const CHOSEN: usize = 2;
 /// Numbers of clients that Warifu is measured with: that of its published figures, and more; the best counts, as with the peers.
-const CLIENTS_OF_WARIFU: &[u32] = &[64, 256];
+const CLIENTS_OF_WARIFU: &[u32] = &[64, 128];
 /// Codes that are sent by several callers at the same moment, and the callers.
 const SAME_CODES: u32 = 50;
 const SAME_CALLERS: u32 = 8;
