@@ -12,6 +12,7 @@
 //! | [`restore`] | a model of a restore and of the fence after it |
 //! | [`peers`] | clients of other servers of one-time passwords, to compare with |
 
+mod answer;
 pub mod bank;
 pub mod checker;
 pub mod database;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use warifu_server::app::verification::Verification;
 
+use crate::answer;
 use crate::bank::SERVICE;
 use crate::race::told;
 use crate::spec::Answer;
@@ -124,31 +125,13 @@ pub struct Whole {
 
 /// The answer, once all of it is there.
 fn whole(read: &[u8]) -> Result<Option<Whole>> {
-    let Some(head_ends) = read.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let head = std::str::from_utf8(&read[..head_ends]).context("the head's text")?;
-    let field = |name: &str| {
-        head.lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(of, _)| of.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
-    };
-    let number = |name: &str| field(name).and_then(|value| value.parse::<u32>().ok());
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .context("a status line")?;
-    let length = number("content-length").context("an answer without a length")?;
-    let body = &read[head_ends + 4..];
-    let Some(body) = body.get(..length as usize) else {
+    let Some((head, body)) = answer::whole(read)? else {
         return Ok(None);
     };
     Ok(Some(Whole {
-        status,
-        retry_after_s: number("retry-after"),
-        media_type: field("content-type").unwrap_or_default().to_owned(),
+        status: head.status,
+        retry_after_s: head.number("retry-after"),
+        media_type: head.field("content-type").unwrap_or_default().to_owned(),
         body: serde_json::from_slice(body).context("the answer's JSON")?,
     }))
 }

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Peer;
+use crate::answer;
 
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -128,31 +129,13 @@ impl Client {
 
 /// The answer, once all of it is there.
 fn whole(read: &[u8]) -> Result<Option<Whole>> {
-    let Some(head_ends) = read.windows(4).position(|four| four == b"\r\n\r\n") else {
+    let Some((head, body)) = answer::whole(read)? else {
         return Ok(None);
     };
-    let head = std::str::from_utf8(&read[..head_ends]).context("the head's text")?;
-    let field = |name: &str| {
-        head.lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(of, _)| of.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
-    };
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .context("a status line")?;
-    let length: usize = field("content-length")
-        .and_then(|value| value.parse().ok())
-        .context("an answer without a length")?;
-    let body = &read[head_ends + 4..];
-    let Some(body) = body.get(..length) else {
-        return Ok(None);
-    };
+    let closes = |value: &str| value.eq_ignore_ascii_case("close");
     Ok(Some(Whole {
-        status,
-        closes: field("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")),
+        status: head.status,
+        closes: head.field("connection").is_some_and(closes),
         body: serde_json::from_slice(body).unwrap_or_else(|_| {
             Value::String(String::from_utf8_lossy(&body[..body.len().min(2_000)]).into_owned())
         }),
