@@ -52,8 +52,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let mut tokens: Vec<_> = ground
             .bearers
-            .into_values()
-            .filter_map(|bearer| bearer.token)
+            .into_iter()
+            .filter_map(|bearer| bearer?.token)
             .collect();
         tokens.sort_by(|one, other| one.token_id.as_str().cmp(other.token_id.as_str()));
         for token in tokens {

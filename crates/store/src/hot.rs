@@ -101,8 +101,8 @@ pub struct Wanted<'a> {
 pub struct Ground {
     /// The services' rules.
     pub rules: HashMap<ServiceId, Rules>,
-    /// The users of these logins, each with the live token.
-    pub bearers: HashMap<Login, StoredBearer>,
+    /// The users of the logins, in their order, each with the live token; `None` where there is nobody.
+    pub bearers: Vec<Option<StoredBearer>>,
     /// The counters that were asked for, and those of the bearers.
     pub counters: HashMap<CounterNo, HotCounter>,
     /// Whether the keys still are what they were.
@@ -152,18 +152,18 @@ pub enum Judged<T> {
     Open(Tx, T),
 }
 
-/// A row for each login, also where there is nobody. Who has no live token is looked for among the users, and only then: nothing is equal to NULL.
+/// A row for each login, also where there is nobody, with the login's place among them. Who has no live token is looked for among the users, and only then: nothing is equal to NULL.
 pub(crate) static BEARERS: RowsSql = RowsSql::new(
-    "SELECT v.column1 AS service_id, v.column2 AS login_id,
+    "SELECT v.column1 AS place,
          COALESCE(b.user_id, u.user_id) AS user_id, COALESCE(b.contract_id, u.contract_id) AS contract_id, u.reopens_at_ms,
          b.token_id, b.algorithm, b.digits, b.step_s, b.sealed_seed, b.activated_at_ms, b.expires_at_ms, b.counter_no,
          c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, d.user_id IS NOT NULL AS disabled
      FROM {LIST} (SELECT 1 AS one) o
-     LEFT JOIN bearer b ON b.service_id = v.column1 AND b.login_id = v.column2
-     LEFT JOIN app_user u ON u.service_id = CASE WHEN b.token_id IS NULL THEN v.column1 END AND u.login_id = v.column2
+     LEFT JOIN bearer b ON b.service_id = v.column2 AND b.login_id = v.column3
+     LEFT JOIN app_user u ON u.service_id = CASE WHEN b.token_id IS NULL THEN v.column2 END AND u.login_id = v.column3
      LEFT JOIN app_user d ON d.user_id = b.user_id AND d.disabled = TRUE
      LEFT JOIN counter c ON c.counter_no = b.counter_no",
-    &["TEXT", "TEXT"],
+    &["BIGINT", "TEXT", "TEXT"],
 );
 
 const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
@@ -296,10 +296,11 @@ impl Wanted<'_> {
             },
             Ask {
                 sql: Sql::Rows(&BEARERS),
-                rows: self
-                    .logins
-                    .iter()
-                    .map(|login| params![&login.service_id, &login.login_id])
+                rows: (0..)
+                    .zip(&self.logins)
+                    .map(|(place, login): (i64, _)| {
+                        params![place, &login.service_id, &login.login_id]
+                    })
                     .collect(),
             },
             Ask {
@@ -342,7 +343,7 @@ impl Ground {
                 };
                 Ok((row.service_id()?, rules))
             })?,
-            bearers: HashMap::with_capacity(bearers.len()),
+            bearers: bearers.iter().map(|_| None).collect(),
             counters: HashMap::with_capacity(counters.len() + bearers.len()),
             standings: each(&standings, |row| {
                 let standing = standing_of(row)?;
@@ -354,7 +355,8 @@ impl Ground {
             ground.counters.insert(number_of(row)?, hot_of(row)?);
         }
         for row in bearers {
-            let Some((login, bearer, hot)) = bearer_of(row)? else {
+            let place: usize = row.number("place")?;
+            let Some((bearer, hot)) = bearer_of(row)? else {
                 continue;
             };
             // A token without a counter is damage: its user alone is to feel it.
@@ -363,7 +365,9 @@ impl Ground {
             {
                 ground.counters.insert(number, hot);
             }
-            ground.bearers.insert(login, bearer);
+            let found = ground.bearers.get_mut(place);
+            *found.ok_or_else(|| StoreError::Statement("more bearers than logins".to_owned()))? =
+                Some(bearer);
         }
         Ok(ground)
     }
@@ -428,9 +432,7 @@ fn swap_row(number: CounterNo, expected_version: i64, next: &Counter) -> Vec<Val
 }
 
 /// Who is behind a login, and the counter, if there is one. `None` where there is nobody.
-fn bearer_of(
-    mut row: Row,
-) -> Result<Option<(Login, StoredBearer, Option<HotCounter>)>, StoreError> {
+fn bearer_of(mut row: Row) -> Result<Option<(StoredBearer, Option<HotCounter>)>, StoreError> {
     if row.opt_text("user_id")?.is_none() {
         return Ok(None);
     }
@@ -450,15 +452,11 @@ fn bearer_of(
             sealed_seed: row.take_blob("sealed_seed")?,
         })
     };
-    let login = Login {
-        service_id: row.service_id()?,
-        login_id: row.take_text("login_id")?,
-    };
     let bearer = StoredBearer {
         user_id: UserId::from_stored(row.take_text("user_id")?),
         contract_id: ContractId::from_stored(row.take_text("contract_id")?),
         reopens_at: row.opt_at("reopens_at_ms")?,
         token,
     };
-    Ok(Some((login, bearer, hot)))
+    Ok(Some((bearer, hot)))
 }

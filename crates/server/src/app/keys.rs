@@ -228,10 +228,10 @@ impl Keys {
         column: &Column<'_>,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        match self.unseal_at_once(column, sealed) {
+        match self.unseal_at_once(column, sealed.to_vec()) {
             Err(VaultError::UnknownKey) => {
                 self.load_data_keys().await?;
-                Ok(self.unseal_at_once(column, sealed)?)
+                Ok(self.unseal_at_once(column, sealed.to_vec())?)
             }
             other => Ok(other?),
         }
@@ -244,9 +244,9 @@ impl Keys {
     pub(super) fn unseal_at_once(
         &self,
         column: &Column<'_>,
-        sealed: &[u8],
+        sealed: Vec<u8>,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let sealed = Sealed::from_stored(sealed.to_vec());
+        let sealed = Sealed::from_stored(sealed);
         column.at(|place| self.vault.open(place, &sealed))
     }
 

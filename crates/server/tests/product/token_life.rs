@@ -309,8 +309,11 @@ async fn r27_the_relying_bank_is_told_expired_and_nothing_is_counted(database: T
 
 async fn a_node_that_remembers_the_old_end_sees_the_renewal(database: TestDatabase) {
     let (bank, phone, end) = with_phone(database).await;
-    bank.set_clock(end.plus_ms(-HOUR_MS));
-    assert!(matches!(typed(&bank, &phone).await, Verified::SignedIn(_)));
+    // Who comes a second time is remembered.
+    for before in [2 * HOUR_MS, HOUR_MS] {
+        bank.set_clock(end.plus_ms(-before));
+        assert!(matches!(typed(&bank, &phone).await, Verified::SignedIn(_)));
+    }
     let other = bank.node().await;
     asked(&other, &phone, Ask::Renew, NONCE).await;
     bank.set_clock(end);

@@ -2,7 +2,7 @@
 //! order they came, write all counters by one conditional statement, and for those that it wrote all that follows: events, sessions,
 //! mails, kept answers. Who lost the conditional write to another node is judged again with the next batch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use warifu_core::refusal::Refusal;
 use warifu_core::time::UnixMillis;
 use warifu_core::token::Standing;
 use warifu_core::verification::{Counter, Verdict, decide, expired, resynchronise};
-use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Login, Settlement, Store, Wait};
+use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Settlement, Store, Wait};
 use warifu_vault::VaultError;
 
 use super::Word;
@@ -311,21 +311,17 @@ impl Verifier {
         ground: &mut Ground,
         now: UnixMillis,
     ) -> Vec<Result<Found, Failure>> {
-        let mut stored = std::mem::take(&mut ground.bearers);
-        let mut opened: HashMap<&Login, Result<Found, Failure>> =
-            HashMap::with_capacity(stored.len());
+        // In the order in which they were asked for: that of the questions.
+        let mut stored = std::mem::take(&mut ground.bearers).into_iter();
         questions
             .iter()
             .zip(known)
             .map(|(question, known)| match known {
                 Some(known) => Ok(Found::Bearer(known)),
-                None => opened
-                    .entry(&question.login)
-                    .or_insert_with_key(|login| match stored.remove_entry(*login) {
-                        Some((login, bearer)) => self.open(login, bearer, now),
-                        None => Ok(Found::Nobody),
-                    })
-                    .clone(),
+                None => match stored.next().flatten() {
+                    Some(bearer) => self.open(&question.login, bearer, now),
+                    None => Ok(Found::Nobody),
+                },
             })
             .collect()
     }

@@ -33,20 +33,18 @@ pub(super) fn wanted<'a>(
     known: &'a [Option<Arc<Known>>],
 ) -> Wanted<'a> {
     let mut wanted = Wanted::default();
-    let mut logins = HashSet::new();
     let mut answers = HashSet::new();
     for (question, known) in questions.iter().zip(known) {
         let login = &question.login;
         // Almost always one service and one key.
         add(&mut wanted.services, &login.service_id);
         match known {
-            // A token that is asked for twice is read twice: seldom, and cheaper than looking for it.
+            // Who is asked for twice is read twice: seldom, and cheaper than looking for it.
             Some(known) => {
                 let bearer = &known.bearer;
                 wanted.counters.push((bearer.counter_no, &bearer.user_id));
             }
-            None if logins.insert(login) => wanted.logins.push(login),
-            None => {}
+            None => wanted.logins.push(login),
         }
         if let Channel::Client {
             caller,
