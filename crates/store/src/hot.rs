@@ -86,7 +86,7 @@ pub struct HotCounter {
 pub struct Wanted<'a> {
     /// The services.
     pub services: Vec<&'a ServiceId>,
-    /// The logins of users whose tokens are not known.
+    /// The logins of users whose tokens are not known. One may stand there twice.
     pub logins: Vec<&'a Login>,
     /// The counters of the tokens that are known, each with the token's user.
     pub counters: Vec<(CounterNo, &'a UserId)>,
@@ -96,7 +96,7 @@ pub struct Wanted<'a> {
     pub answers: Vec<(&'a ClientId, &'a str)>,
 }
 
-/// What was found of [`Wanted`]; what does not exist is left out.
+/// What was found of [`Wanted`]; what does not exist is left out, but for bearers.
 #[derive(Clone, Debug, Default)]
 pub struct Ground {
     /// The services' rules.
@@ -365,9 +365,11 @@ impl Ground {
             {
                 ground.counters.insert(number, hot);
             }
-            let found = ground.bearers.get_mut(place);
-            *found.ok_or_else(|| StoreError::Statement("more bearers than logins".to_owned()))? =
-                Some(bearer);
+            let Some(found @ None) = ground.bearers.get_mut(place) else {
+                let told = "a bearer stands where no login, or another bearer, does";
+                return Err(StoreError::Statement(told.to_owned()));
+            };
+            *found = Some(bearer);
         }
         Ok(ground)
     }

@@ -42,3 +42,21 @@ impl From<CounterNo> for Value {
         Self::Int(number.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_counters_follow_the_time_and_differ_by_chance() {
+        let at = |ms: i64, random| CounterNo::new(UnixMillis(ms), random).0;
+        let now = 1_800_000_000_000;
+        assert!(at(now, u32::MAX) < at(now + 1, 0));
+        assert_ne!(at(now, 1), at(now, 2));
+        // Above all that were numbered one by one, and within what a database takes, whatever the clock says.
+        assert!(at(now, 0) > 1 << 40);
+        for ms in [i64::MIN / 2, 0, i64::MAX / 2] {
+            assert!(at(ms, u32::MAX) >= 0);
+        }
+    }
+}

@@ -27,8 +27,8 @@ use crate::processors::Processors;
 pub const TOKENS_MAX: u32 = 10_000_000;
 /// Users that one transaction adds.
 const USERS_EACH: u32 = 2_000;
-/// Changes that each counter has seen.
-const CODES_BEFORE: i64 = 20;
+/// The version of each counter, one more than the codes before.
+const VERSION_BEFORE: i64 = 20;
 /// The service.
 pub(super) const SERVICE: &str = "bench-bank";
 /// The file with the root key, in the bench's folder.
@@ -246,9 +246,9 @@ async fn add_bearer(
         state: TokenState::InUse { confirmed_at: now },
     };
     let counter = Counter {
-        // Whoever has used a token has a last step, and one that no client asks with; and codes were written down before: the row of a counter becomes longer with its second one, and
-        // then not for a hundred.
-        version: CODES_BEFORE,
+        // Whoever has used a token has a last step, and one that no client asks with; and codes before: with the second the row of a counter becomes longer on SQLite, and then with
+        // right codes alone not for a hundred.
+        version: VERSION_BEFORE,
         last_step: bank.first_step - 2,
         standing: token.state.standing(),
         ..Counter::of_new_token(None)

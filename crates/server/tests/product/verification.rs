@@ -25,6 +25,7 @@ on_both_databases!(
     r56_the_first_right_code_confirms_the_token,
     r27_only_an_activated_or_used_token_verifies,
     a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made,
+    a_seed_stays_opened_of_whoever_comes_again,
 );
 
 /// What became of a try, in a word.
@@ -333,14 +334,10 @@ async fn a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made(
     // Before the first issuance: this node knows no data key of the service.
     let other = bank.node().await;
     let phone = bank.phone("hanako").await;
-    // Who comes a second time is remembered.
-    for _ in 0..2 {
-        let session = bank.session("hanako").await;
-        let code = phone.code(bank.app.now());
-        let done = other.verify(&session, &code, &origin()).await;
-        assert_eq!(word(&done), "accepted");
-        bank.clock.advance(MINUTE_MS);
-    }
+    let session = bank.session("hanako").await;
+    let code = phone.code(bank.app.now());
+    let done = other.verify(&session, &code, &origin()).await;
+    assert_eq!(word(&done), "accepted");
 
     // A key that is gone is looked for once; it is a fault of ours, and not a wrong code.
     let sql = "DELETE FROM data_key WHERE owner = $1";
@@ -349,6 +346,7 @@ async fn a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made(
         1
     );
     let without_key = bank.node().await;
+    bank.clock.advance(MINUTE_MS);
     let session = bank.session("hanako").await;
     let code = phone.code(bank.app.now());
     let failed = without_key.verify(&session, &code, &origin()).await;
@@ -359,7 +357,33 @@ async fn a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made(
     );
     let counter = bank.token("hanako").await.unwrap().counter;
     assert_eq!(counter.failures, 0);
-    // Who has it opened still verifies.
+    // Who has the key still verifies.
     let done = other.verify(&session, &code, &origin()).await;
+    assert_eq!(word(&done), "accepted");
+}
+
+async fn a_seed_stays_opened_of_whoever_comes_again(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let phone = bank.phone("hanako").await;
+    let (once, twice) = (bank.node().await, bank.node().await);
+    for node in [&twice, &twice, &once] {
+        let session = bank.session("hanako").await;
+        let code = phone.code(bank.app.now());
+        let done = node.verify(&session, &code, &origin()).await;
+        assert_eq!(word(&done), "accepted");
+        bank.clock.advance(MINUTE_MS);
+    }
+    // From now on it cannot be opened any more.
+    let sql = "UPDATE bearer SET sealed_seed = $1";
+    assert_eq!(bank.sql(sql, vec![vec![0_u8].into()]).await, 1);
+    let session = bank.session("hanako").await;
+    let code = phone.code(bank.app.now());
+    let failed = once.verify(&session, &code, &origin()).await;
+    assert!(
+        matches!(failed, Err(Failure::Vault(_))),
+        "{}",
+        word(&failed)
+    );
+    let done = twice.verify(&session, &code, &origin()).await;
     assert_eq!(word(&done), "accepted");
 }

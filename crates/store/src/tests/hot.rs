@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use warifu_core::id::{ServiceId, TokenId, UserId};
-use warifu_core::time::UnixMillis;
 use warifu_core::token::{RevokedBy, Standing, TokenState};
 use warifu_core::user::{Actor, User};
 use warifu_core::verification::Counter;
@@ -33,6 +32,7 @@ on_both_databases! { store:
     what_was_judged_may_stay_open_and_be_committed_later,
     r90_a_judge_with_a_defect_costs_its_transaction_only,
     a_token_without_a_counter_is_left_out_alone,
+    each_login_finds_its_own_bearer,
     a_row_that_outlived_its_token_is_passed_over_and_replaced,
     r23_a_fence_only_rises,
 }
@@ -436,6 +436,48 @@ async fn a_token_without_a_counter_is_left_out_alone(store: Store) {
     assert_eq!(with_counter, [number_of(&store, &logins[1].1.id).await]);
 }
 
+/// In whatever order the database gives the rows: nobody gets another's token.
+async fn each_login_finds_its_own_bearer(store: Store) {
+    let contract = store_contract(&store).await;
+    let mut bearers = Vec::new();
+    for number in 0..3 {
+        let user = store_user(&store, &contract, &format!("user{number}")).await;
+        let (token, _) = store_token(&store, &user, number, TokenState::Activated).await;
+        bearers.push((Login::of(&user), token.id));
+    }
+    let nobody = Login {
+        login_id: "nobody".to_owned(),
+        ..bearers[0].0.clone()
+    };
+    let [(a, of_a), (b, of_b), (c, of_c)] = bearers.as_slice() else {
+        panic!("they are three");
+    };
+    let wanted = Wanted {
+        logins: vec![a, &nobody, b, a, c],
+        ..Wanted::default()
+    };
+    let expected = [Some(of_a), None, Some(of_b), Some(of_a), Some(of_c)];
+    for reversed in [false, true] {
+        let decide = move |mut rows: Vec<Vec<Row>>| {
+            if reversed {
+                for rows in &mut rows {
+                    rows.reverse();
+                }
+            }
+            Ok(Next::Stay(Ground::of(rows)?))
+        };
+        let mut tx = store.read().await.unwrap();
+        let ended = tx.read_and_finish(wanted.asks(), decide).await.unwrap();
+        let Ended::Open(ground) = ended else {
+            panic!("it was to stay open");
+        };
+        let found: Vec<_> = (ground.bearers.iter())
+            .map(|bearer| Some(&bearer.as_ref()?.token.as_ref()?.token_id))
+            .collect();
+        assert_eq!(found, expected);
+    }
+}
+
 async fn a_row_that_outlived_its_token_is_passed_over_and_replaced(store: Store) {
     let taro = store_taro(&store).await;
     let (first, counter) = store_token(&store, &taro, 1, TokenState::Activated).await;
@@ -516,19 +558,6 @@ async fn a_verification_reads_narrow_rows_and_finds_each_by_a_key() {
                 "{plan:?}"
             );
         }
-    }
-}
-
-#[test]
-fn numbers_of_counters_follow_the_time_and_differ_by_chance() {
-    let at = |ms: i64, random| CounterNo::new(UnixMillis(ms), random).0;
-    let now = 1_800_000_000_000;
-    assert!(at(now, u32::MAX) < at(now + 1, 0));
-    assert_ne!(at(now, 1), at(now, 2));
-    // Above all that were numbered one by one, and within what a database takes, whatever the clock says.
-    assert!(at(now, 0) > 1 << 40);
-    for ms in [i64::MIN / 2, 0, i64::MAX / 2] {
-        assert!(at(ms, u32::MAX) >= 0);
     }
 }
 

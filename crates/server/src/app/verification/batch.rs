@@ -311,9 +311,9 @@ impl Verifier {
         ground: &mut Ground,
         now: UnixMillis,
     ) -> Vec<Result<Found, Failure>> {
-        // In the order in which they were asked for: that of the questions.
+        // One for each question that `ground::wanted` asked for a bearer of, in their order: whoever leaves one out there gives users the tokens of others here.
         let mut stored = std::mem::take(&mut ground.bearers).into_iter();
-        questions
+        let found = questions
             .iter()
             .zip(known)
             .map(|(question, known)| match known {
@@ -323,7 +323,9 @@ impl Verifier {
                     None => Ok(Found::Nobody),
                 },
             })
-            .collect()
+            .collect();
+        debug_assert!(stored.next().is_none(), "somebody who was not asked for");
+        found
     }
 
     /// Tells those who wait for it what was committed.

@@ -19,20 +19,20 @@ use crate::app::keys::Column;
 /// Opened seeds that one node keeps in memory; about 300 bytes each. They are wiped when they leave.
 const OPENED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).expect("more than none");
 
-/// Bits of the filter of logins that came lately, for each that it takes. One in as many is taken for one that came before, at most.
+/// Bits of the filter of logins that came, for each that it takes. Of those who come for the first time one in thirty is taken for one who came before, at most one in sixteen.
 const LATELY_BITS: usize = 16;
 
-/// The tokens that were opened last, by their users' logins. What it holds never changes while the token lives, but the
+/// Opened tokens by their users' logins. What it holds never changes while the token lives, but the
 /// end of its life, which a renewal puts off; and that it lives is looked at in each transaction.
 pub(in crate::app) struct Opened(Mutex<Tokens>);
 
 struct Tokens {
-    opened: LruCache<Login, Arc<Bearer>>,
+    remembered: LruCache<Login, Arc<Bearer>>,
     lately: Lately,
 }
 
-/// Who came lately and was not remembered. A token is remembered when its user comes again before as many others came as can be remembered: most send one code a day, and
-/// their seeds would only push out those that are used often, and stay in memory for nothing.
+/// Who came and was not remembered, of the last [`OPENED_MAX`] of them at most; then it begins anew. A token is remembered when its user is found here: most send one code a day, and their
+/// seeds would push out those that are used often. A code that is judged again counts twice.
 struct Lately {
     logins: BloomFilter<RandomState>,
     noted: usize,
@@ -65,7 +65,7 @@ impl Lately {
 impl Default for Opened {
     fn default() -> Self {
         Self(Mutex::new(Tokens {
-            opened: LruCache::new(OPENED_MAX),
+            remembered: LruCache::new(OPENED_MAX),
             lately: Lately::new(),
         }))
     }
@@ -76,19 +76,32 @@ impl Opened {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a token, if its user came before not long ago.
-    fn note(&self, login: &Login, bearer: &Arc<Bearer>) {
+    /// Remembers a token, if its user came before not long ago; in place of what is remembered of that user, always.
+    fn remember_if_again(&self, login: &Login, bearer: &Arc<Bearer>) {
         let mut tokens = self.tokens();
-        if tokens.lately.note(login) {
-            tokens.opened.put(login.clone(), Arc::clone(bearer));
+        if tokens.remembered.contains(login) || tokens.lately.note(login) {
+            tokens.remembered.put(login.clone(), Arc::clone(bearer));
         }
     }
 
-    /// Who is remembered of a login, with what the token shows around `now`. Another node may have renewed a token: one that is remembered as over is looked at
-    /// again.
+    /// Who is remembered of a login, with what the token shows around `now`. One that is over is forgotten: another node may have renewed it, so it is looked at again.
     pub(super) fn known(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
-        let bearer = self.tokens().opened.get(login).map(Arc::clone)?;
-        (!bearer.is_over(now)).then(|| Known::of(bearer, now))
+        let mut tokens = self.tokens();
+        let bearer = tokens.remembered.get(login).map(Arc::clone)?;
+        if bearer.is_over(now) {
+            tokens.remembered.pop(login);
+            return None;
+        }
+        drop(tokens);
+        Some(Known::of(bearer, now))
+    }
+
+    /// Forgets a token of a login; one that was found since is not forgotten.
+    fn forget(&self, login: &Login, token_id: &TokenId) {
+        let mut tokens = self.tokens();
+        if (tokens.remembered.peek(login)).is_some_and(|bearer| bearer.token_id == *token_id) {
+            tokens.remembered.pop(login);
+        }
     }
 }
 
@@ -132,7 +145,6 @@ impl Known {
 }
 
 /// Who is behind a login.
-#[derive(Clone)]
 pub(super) enum Found {
     Bearer(Arc<Known>),
     NoToken {
@@ -155,7 +167,7 @@ impl Found {
 }
 
 impl Verifier {
-    /// Who is behind a login, from what the database has, and remembers it.
+    /// Who is behind a login, from what the database has; perhaps it is remembered.
     ///
     /// # Errors
     /// [`Failure::Vault`] when the seed cannot be opened, with the data keys that are known; [`Failure::Fault`] for a token without a counter.
@@ -192,28 +204,27 @@ impl Verifier {
             expires_at: token.expires_at,
             seed,
         });
-        self.opened.note(login, &bearer);
+        if !bearer.is_over(now) {
+            self.opened.remember_if_again(login, &bearer);
+        }
         Ok(Found::Bearer(Known::of(bearer, now)))
     }
 
-    /// Forgets this bearer of a login; the next look finds the token that lives. One that was found since is not forgotten.
-    pub(super) fn forget(&self, login: &Login, bearer: &Arc<Bearer>) {
-        let mut tokens = self.opened.tokens();
-        if tokens
-            .opened
-            .peek(login)
-            .is_some_and(|remembered| Arc::ptr_eq(remembered, bearer))
-        {
-            tokens.opened.pop(login);
-        }
+    /// Forgets this token of a login; the next look finds the one that lives.
+    pub(super) fn forget(&self, login: &Login, bearer: &Bearer) {
+        self.opened.forget(login, &bearer.token_id);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use warifu_core::id::ServiceId;
+    use warifu_core::service::Policy;
 
     use super::*;
+    use crate::clock::system_rng;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
     fn login(number: usize) -> Login {
         Login {
@@ -222,14 +233,66 @@ mod tests {
         }
     }
 
+    fn bearer(expires_at: Option<UnixMillis>) -> Arc<Bearer> {
+        let rng = &mut system_rng();
+        let parameters = Policy::manual().parameters;
+        let seed = vec![7; parameters.algorithm.seed_len()];
+        Arc::new(Bearer {
+            user_id: UserId::new(NOW, rng),
+            contract_id: ContractId::new(NOW, rng),
+            token_id: TokenId::new(NOW, rng),
+            counter_no: CounterNo::new(NOW, 1),
+            parameters,
+            activated_at: NOW,
+            expires_at,
+            seed: Seed::new(seed, parameters.algorithm).unwrap(),
+        })
+    }
+
+    fn token_of(opened: &Opened, login: &Login, now: UnixMillis) -> Option<TokenId> {
+        let known = opened.known(login, now)?;
+        Some(known.bearer.token_id.clone())
+    }
+
     #[test]
     fn who_comes_again_is_known_and_who_comes_first_hardly_ever_is() {
         let mut lately = Lately::new();
         lately.note(&login(0));
+        for number in 1..=200 {
+            lately.note(&login(number));
+        }
         assert!(lately.note(&login(0)));
         // Without beginning anew, a fifth of these would be taken for others.
-        let strangers = 8 * OPENED_MAX.get();
-        let mistaken = (1..=strangers).filter(|number| lately.note(&login(*number)));
-        assert!(mistaken.count() < strangers / LATELY_BITS);
+        let strangers = 201..=8 * OPENED_MAX.get();
+        let mistaken = strangers.filter(|number| lately.note(&login(*number)));
+        assert!(mistaken.count() < OPENED_MAX.get() / 2);
+    }
+
+    #[test]
+    fn a_token_is_remembered_the_second_time_and_then_replaced_at_once() {
+        let opened = Opened::default();
+        let (who, first, second) = (login(0), bearer(None), bearer(None));
+        opened.remember_if_again(&who, &first);
+        assert!(token_of(&opened, &who, NOW).is_none());
+        opened.remember_if_again(&who, &first);
+        assert!(token_of(&opened, &who, NOW).is_some_and(|id| id == first.token_id));
+        // Also when the filter has begun anew.
+        opened.tokens().lately = Lately::new();
+        opened.remember_if_again(&who, &second);
+        opened.forget(&who, &first.token_id);
+        assert!(token_of(&opened, &who, NOW).is_some_and(|id| id == second.token_id));
+        opened.forget(&who, &second.token_id);
+        assert!(token_of(&opened, &who, NOW).is_none());
+    }
+
+    #[test]
+    fn a_token_that_is_over_does_not_stay() {
+        let opened = Opened::default();
+        let (who, end) = (login(0), NOW.plus_ms(1_000));
+        let over = bearer(Some(end));
+        (0..2).for_each(|_| opened.remember_if_again(&who, &over));
+        assert!(token_of(&opened, &who, end.plus_ms(-1)).is_some());
+        assert!(token_of(&opened, &who, end).is_none());
+        assert_eq!(Arc::strong_count(&over), 1, "and its seed is wiped");
     }
 }

@@ -39,11 +39,12 @@ pub(super) fn wanted<'a>(
         // Almost always one service and one key.
         add(&mut wanted.services, &login.service_id);
         match known {
-            // Who is asked for twice is read twice: seldom, and cheaper than looking for it.
+            // Who is asked for twice is read twice, which is cheaper than looking for it.
             Some(known) => {
                 let bearer = &known.bearer;
                 wanted.counters.push((bearer.counter_no, &bearer.user_id));
             }
+            // Each of them: `Verifier::found` takes them in this order.
             None => wanted.logins.push(login),
         }
         if let Channel::Client {
