@@ -311,9 +311,11 @@ impl Verifier {
         ground: &mut Ground,
         now: UnixMillis,
     ) -> Vec<Result<Found, Failure>> {
-        // One for each question that `ground::wanted` asked for a bearer of, in their order: whoever leaves one out there gives users the tokens of others here.
+        // One for each question that `ground::wanted` asked for a bearer of, in their order. With one more or fewer, users would get the tokens of others: nothing is judged then.
         let mut stored = std::mem::take(&mut ground.bearers).into_iter();
-        let found = questions
+        let unknown = known.iter().filter(|known| known.is_none()).count();
+        assert_eq!(stored.len(), unknown, "a bearer for each login");
+        questions
             .iter()
             .zip(known)
             .map(|(question, known)| match known {
@@ -323,9 +325,7 @@ impl Verifier {
                     None => Ok(Found::Nobody),
                 },
             })
-            .collect();
-        debug_assert!(stored.next().is_none(), "somebody who was not asked for");
-        found
+            .collect()
     }
 
     /// Tells those who wait for it what was committed.
@@ -436,7 +436,7 @@ impl Verifier {
         let hot = ground.counters.get(&bearer.counter_no);
         let Some(hot) = hot.filter(|hot| hot.counter.standing != Standing::Revoked) else {
             // What is remembered of this user is over; the next look finds the token that lives, if there is one.
-            self.forget(&question.login, bearer);
+            self.opened.forget(&question.login, &bearer.token_id);
             return Draft::Again { lost: true };
         };
         if hot.user_disabled {

@@ -96,8 +96,8 @@ impl Opened {
         Some(Known::of(bearer, now))
     }
 
-    /// Forgets a token of a login; one that was found since is not forgotten.
-    fn forget(&self, login: &Login, token_id: &TokenId) {
+    /// Forgets a token of a login; the next look finds the one that lives. One that was found since is not forgotten.
+    pub(super) fn forget(&self, login: &Login, token_id: &TokenId) {
         let mut tokens = self.tokens();
         if (tokens.remembered.peek(login)).is_some_and(|bearer| bearer.token_id == *token_id) {
             tokens.remembered.pop(login);
@@ -208,11 +208,6 @@ impl Verifier {
             self.opened.remember_if_again(login, &bearer);
         }
         Ok(Found::Bearer(Known::of(bearer, now)))
-    }
-
-    /// Forgets this token of a login; the next look finds the one that lives.
-    pub(super) fn forget(&self, login: &Login, bearer: &Bearer) {
-        self.opened.forget(login, &bearer.token_id);
     }
 }
 
