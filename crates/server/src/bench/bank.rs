@@ -135,14 +135,14 @@ pub(super) async fn fill(
         key,
         secret: random_bytes(),
     };
-    // As if users had come one after the other, one a millisecond until now: ids are in the order of the time. With one
-    // time for all they would be anywhere in their indexes, which no bank's are, and which wrote 48 GB for a million.
+    // As if users had come one after the other, one a millisecond until now, in the order of their logins: ids are in the
+    // order of the time, as a bank's are. With one time for all they would be anywhere in their indexes.
     let began = now.plus_ms(-i64::from(tokens));
     let mut next = 0;
     while next < tokens {
         app.ready_to_seal(&service.id).await?;
         let until = (next + USERS_EACH).min(tokens);
-        // To hand each statement to another thread and back would take most of the time.
+        // To hand each statement to another thread and back would take most of the time, and nothing else runs on this one.
         let mut tx = app.store().begin_here(Wait::ForLockAndDisk).await?;
         let mut contract = None;
         for number in next..until {
