@@ -158,11 +158,12 @@ pub(crate) static BEARERS: RowsSql = RowsSql::new(
          COALESCE(b.user_id, u.user_id) AS user_id, COALESCE(b.contract_id, u.contract_id) AS contract_id, u.reopens_at_ms,
          b.token_id, b.algorithm, b.digits, b.step_s, b.sealed_seed, b.activated_at_ms, b.expires_at_ms, b.counter_no,
          c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing, d.user_id IS NOT NULL AS disabled
-     FROM {LIST} (SELECT 1 AS one) o
+     FROM {LIST}
      LEFT JOIN bearer b ON b.service_id = v.column2 AND b.login_id = v.column3
      LEFT JOIN app_user u ON u.service_id = CASE WHEN b.token_id IS NULL THEN v.column2 END AND u.login_id = v.column3
      LEFT JOIN app_user d ON d.user_id = b.user_id AND d.disabled = TRUE
-     LEFT JOIN counter c ON c.counter_no = b.counter_no",
+     LEFT JOIN counter c ON c.counter_no = b.counter_no
+     WHERE v.column1 IS NOT NULL",
     &["BIGINT", "TEXT", "TEXT"],
 );
 
@@ -173,7 +174,7 @@ const RULES: &str = "SELECT s.service_id, s.policy, s.fence_at_ms,
 pub(crate) static COUNTERS: RowsSql = RowsSql::new(
     "SELECT c.counter_no, c.version, c.last_step, c.failures, c.run_since_success, c.drift, c.standing,
          u.user_id IS NOT NULL AS disabled
-     FROM {LIST} counter c
+     FROM {LIST} CROSS JOIN counter c
      LEFT JOIN app_user u ON u.user_id = v.column2 AND u.disabled = TRUE
      WHERE c.counter_no = v.column1",
     &["BIGINT", "TEXT"],

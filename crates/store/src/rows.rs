@@ -1,5 +1,5 @@
-//! Statements over a list of rows. PostgreSQL takes all rows in one statement, which is what a batch of verifications costs
-//! least with; SQLite takes them one by one in one visit, which costs it least. The text is the same.
+//! Statements over a list of rows. PostgreSQL takes all rows in one statement, which is what a batch of verifications costs least with. SQLite takes what is looked
+//! for in lists of a few sizes, since it begins and ends a statement once for each of them, and writes row by row. The text is the same.
 
 use std::sync::OnceLock;
 
@@ -19,6 +19,9 @@ pub(crate) struct Last {
     pub(crate) decides: bool,
 }
 
+/// A statement for SQLite, with the sets of parameters that it is run with, one after the other.
+pub(crate) type Runs = (&'static str, Vec<Vec<Value>>);
+
 /// How a statement takes several rows of parameters.
 #[derive(Clone, Copy)]
 pub(crate) enum Sql {
@@ -29,11 +32,15 @@ pub(crate) enum Sql {
 }
 
 impl Ask {
-    /// The statements that SQLite runs one by one.
-    pub(crate) fn one_by_one(self) -> (&'static str, Vec<Vec<Value>>) {
+    /// The statements that SQLite runs, each once for each of its sets of parameters.
+    ///
+    /// # Errors
+    /// As [`RowsSql::columns`].
+    pub(crate) fn for_sqlite(self) -> Result<Vec<Runs>, StoreError> {
         match self.sql {
-            Sql::Each(sql) => (sql, self.rows),
-            Sql::Rows(rows) => (rows.one(), self.rows),
+            Sql::Each(sql) => Ok(vec![(sql, self.rows)]),
+            Sql::Rows(rows) if rows.looks() => rows.in_lists(self.rows),
+            Sql::Rows(rows) => Ok(vec![(rows.one(), self.rows)]),
         }
     }
 
@@ -55,7 +62,7 @@ impl Ask {
 
 impl Last {
     /// The statement for SQLite, to be run for each row, which says only how many rows it wrote: giving them too would cost SQLite a table of its own for each.
-    pub(crate) fn one_by_one(self) -> (&'static str, Vec<Vec<Value>>) {
+    pub(crate) fn one_by_one(self) -> Runs {
         (self.sql.one_unread(), self.rows)
     }
 
@@ -81,22 +88,30 @@ pub(crate) enum Given {
     Columns(Vec<Vec<Value>>),
 }
 
-/// A statement over a list of rows, whose text is rendered for a list, whose columns are the parameters, and for one row, where the list
-/// is gone and its places stand for the parameters; for one row also without the rows that it gives.
+/// For how many rows a statement that looks for something has a text for SQLite, beside that for one row. What is missing is filled up with rows of NULL.
+const LISTS: [usize; 6] = [2, 4, 8, 16, 32, 64];
+
+/// A statement over a list of rows, whose text is rendered for a list, whose columns are PostgreSQL's parameters and whose cells are SQLite's; and for one row, where the
+/// list is gone and its places stand for the parameters; for one row also without the rows that it gives.
 ///
-/// | in the text | for a list | for one row |
-/// |---|---|---|
-/// | `{ROWS}` | `SELECT .. FROM unnest(..) AS v (..)` | `VALUES (..)` |
-/// | `{ROWS a, b}` | `SELECT a, b FROM unnest(..) AS v (..)` | `VALUES (a, b)` |
-/// | `{LIST}`, first in a FROM clause | `unnest(..) AS v (..) CROSS JOIN` | nothing |
-/// | `{FROM}`, before the WHERE of an UPDATE | `FROM unnest(..) AS v (..)` | nothing |
-/// | `{RETURNING ..}`, at the end | `RETURNING ..` | the same, or nothing where the rows are not read |
-/// | `v.column3` | the third column of the list | the third parameter |
+/// | in the text | for a list, PostgreSQL | for a list, SQLite | for one row |
+/// |---|---|---|---|
+/// | `{ROWS}` | `SELECT .. FROM unnest(..) AS v (..)` | | `VALUES (..)` |
+/// | `{ROWS a, b}` | `SELECT a, b FROM unnest(..) AS v (..)` | | `VALUES (a, b)` |
+/// | `{LIST} CROSS JOIN`, first in a FROM clause | `unnest(..) AS v (..) CROSS JOIN` | `(VALUES (..), ..) AS v CROSS JOIN` | nothing |
+/// | `{LIST}`, the same before another join | `unnest(..) AS v (..)` | `(VALUES (..), ..) AS v` | `(SELECT 1) AS v` |
+/// | `{FROM}`, before the WHERE of an UPDATE | `FROM unnest(..) AS v (..)` | | nothing |
+/// | `{RETURNING ..}`, at the end | `RETURNING ..` | | the same, or nothing where the rows are not read |
+/// | `v.column3` | the third column of the list | the same | the third parameter |
+///
+/// A statement with `{LIST}` gives nothing for a row of NULL.
 pub(crate) struct RowsSql {
     template: &'static str,
     /// The type of each column, which PostgreSQL has to be told.
     types: &'static [&'static str],
     single: OnceLock<String>,
+    /// For SQLite, by the places in [`LISTS`].
+    lists: [OnceLock<String>; LISTS.len()],
     unread: OnceLock<String>,
     list: OnceLock<String>,
     deciding: OnceLock<String>,
@@ -108,6 +123,7 @@ impl RowsSql {
             template,
             types,
             single: OnceLock::new(),
+            lists: [const { OnceLock::new() }; LISTS.len()],
             unread: OnceLock::new(),
             list: OnceLock::new(),
             deciding: OnceLock::new(),
@@ -127,12 +143,71 @@ impl RowsSql {
     fn for_one(&self, returning: &str) -> String {
         let numbers = 1..=self.types.len();
         let text = self.with_rows(|columns| format!("VALUES ({columns})"));
-        let mut text = text.replace("{LIST}", "").replace("{FROM}", "");
+        let mut text = text
+            .replace("{LIST} CROSS JOIN", "")
+            .replace("{LIST}", "(SELECT 1) AS v")
+            .replace("{FROM}", "");
         // From the last on: `v.column1` is also how `v.column10` begins.
         for number in numbers.rev() {
             text = text.replace(&format!("v.column{number}"), &format!("?{number}"));
         }
         text + returning
+    }
+
+    /// Whether it looks for something, by a list that stands first in its FROM clause.
+    fn looks(&self) -> bool {
+        self.template.contains("{LIST}")
+    }
+
+    /// The text for so many rows or more, for SQLite, and for how many; if there is none, that for the most.
+    pub(crate) fn listed_for(&'static self, rows: usize) -> (&'static str, usize) {
+        if rows <= 1 {
+            return (self.one(), 1);
+        }
+        let at = LISTS.iter().position(|&size| size >= rows);
+        let at = at.unwrap_or(LISTS.len() - 1);
+        let (size, width) = (LISTS[at], self.types.len());
+        let text = self.lists[at].get_or_init(|| {
+            let row = |first: usize| {
+                let numbers: Vec<_> = (first..first + width).map(|n| format!("?{n}")).collect();
+                format!("({})", numbers.join(", "))
+            };
+            let rows: Vec<_> = (1..).step_by(width).take(size).map(row).collect();
+            let list = format!("(VALUES {}) AS v", rows.join(", "));
+            self.template.replace("{LIST}", &list)
+        });
+        (text, size)
+    }
+
+    /// The statements for SQLite that look for all of `rows`, each with its parameters.
+    ///
+    /// # Errors
+    /// As [`RowsSql::columns`].
+    fn in_lists(&'static self, rows: Vec<Vec<Value>>) -> Result<Vec<Runs>, StoreError> {
+        let mut lists = Vec::new();
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let (text, size) = self.listed_for(rows.len());
+            let cells = size * self.types.len();
+            let mut params = Vec::with_capacity(cells);
+            for row in rows.by_ref().take(size) {
+                self.fits(&row)?;
+                params.extend(row);
+            }
+            params.resize(cells, Value::Null);
+            lists.push((text, vec![params]));
+        }
+        Ok(lists)
+    }
+
+    /// Whether a row has the columns of the list.
+    fn fits(&self, row: &[Value]) -> Result<(), StoreError> {
+        if row.len() == self.types.len() {
+            return Ok(());
+        }
+        Err(StoreError::Statement(
+            "a row has another number of columns than the statement".to_owned(),
+        ))
     }
 
     /// The text without its last part, with what `rows` makes of the columns in place of `{ROWS ..}`.
@@ -178,7 +253,7 @@ impl RowsSql {
             let (arrays, columns) = (arrays.join(", "), columns.join(", "));
             let list = format!("unnest({arrays}) AS v ({columns})");
             self.with_rows(|columns| format!("SELECT {columns} FROM {list}"))
-                .replace("{LIST}", &format!("{list} CROSS JOIN"))
+                .replace("{LIST}", &list)
                 .replace("{FROM}", &format!("FROM {list}"))
                 + self.parts().1
         })
@@ -218,11 +293,7 @@ impl RowsSql {
             .map(|_| Vec::with_capacity(rows.len()))
             .collect();
         for row in rows {
-            if row.len() != columns.len() {
-                return Err(StoreError::Statement(
-                    "a row has another number of columns than the statement".to_owned(),
-                ));
-            }
+            self.fits(&row)?;
             for (column, cell) in columns.iter_mut().zip(row) {
                 column.push(cell);
             }
@@ -234,6 +305,7 @@ impl RowsSql {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params;
 
     static STATEMENT: RowsSql = RowsSql::new(
         "UPDATE a SET b = v.column2 {FROM} WHERE c = v.column1 {RETURNING c, b}",
@@ -270,6 +342,47 @@ mod tests {
                 "INSERT INTO a (b, c) SELECT v.column1, (SELECT MAX(c) FROM a) + v.column2 FROM {list} ON CONFLICT DO NOTHING"
             )
         );
+    }
+
+    #[test]
+    fn sqlite_looks_for_several_rows_at_once_and_fills_the_list_up() {
+        static LOOK: RowsSql = RowsSql::new(
+            "SELECT c FROM {LIST} CROSS JOIN a WHERE a.b = v.column1 AND a.d = v.column2",
+            &["BIGINT", "TEXT"],
+        );
+        static JOIN: RowsSql = RowsSql::new(
+            "SELECT c FROM {LIST} LEFT JOIN a ON a.b = v.column1 WHERE v.column1 IS NOT NULL",
+            &["BIGINT"],
+        );
+        assert_eq!(LOOK.one(), "SELECT c FROM  a WHERE a.b = ?1 AND a.d = ?2");
+        assert_eq!(
+            JOIN.one(),
+            "SELECT c FROM (SELECT 1) AS v LEFT JOIN a ON a.b = ?1 WHERE ?1 IS NOT NULL"
+        );
+        let ask = |count| Ask {
+            sql: Sql::Rows(&LOOK),
+            rows: (0..count).map(|n| params![n, n.to_string()]).collect(),
+        };
+        let lists = ask(67).for_sqlite().unwrap();
+        let sizes: Vec<_> = lists.iter().map(|(_, sets)| sets[0].len() / 2).collect();
+        assert_eq!(sizes, [64, 4]);
+        assert_eq!(
+            lists[1].0,
+            "SELECT c FROM (VALUES (?1, ?2), (?3, ?4), (?5, ?6), (?7, ?8)) AS v CROSS JOIN a WHERE a.b = v.column1 AND a.d = v.column2"
+        );
+        let [ref rest] = lists[1].1[..] else {
+            panic!("one set of parameters");
+        };
+        assert_eq!(rest[..6], params![64, "64", 65, "65", 66, "66"]);
+        assert_eq!(rest[6..], [Value::Null, Value::Null]);
+        let alone = ask(1).for_sqlite().unwrap();
+        assert_eq!(alone, [(LOOK.one(), vec![params![0, "0"]])]);
+        assert!(ask(0).for_sqlite().unwrap().is_empty());
+        let misfit = Ask {
+            sql: Sql::Rows(&LOOK),
+            rows: vec![params![1], params![1, "1", "1"]],
+        };
+        assert!(misfit.for_sqlite().is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod sample;
 mod issuing;
 mod mails;
 mod people;
+mod plans;
 mod records;
 mod relying;
 mod sessions;

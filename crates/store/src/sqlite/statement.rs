@@ -25,10 +25,12 @@ pub(super) fn together(
 ) -> Result<Vec<Vec<Row>>, StoreError> {
     asks.into_iter()
         .map(|ask| {
-            let (sql, batch) = ask.one_by_one();
-            // Most of them find one row for each set of parameters.
-            let mut found = Vec::with_capacity(batch.len());
-            if !batch.is_empty() {
+            // Most of them find one row for each one that is asked for.
+            let mut found = Vec::with_capacity(ask.rows.len());
+            for (sql, batch) in ask.for_sqlite()? {
+                if batch.is_empty() {
+                    continue;
+                }
                 let (mut statement, columns) = prepare_query(connection, sql)?;
                 for params in &batch {
                     bind(&mut statement, params)?;

@@ -12,7 +12,6 @@ use warifu_core::verification::Counter;
 use super::records::event;
 use super::relying::store_client;
 use super::sample::{NOW, store_contract, store_taro, store_token, store_user};
-use crate::hot::{BEARERS, COUNTERS};
 use crate::rows::{Last, RowsSql};
 use crate::testing::TestDatabase;
 use crate::tx::{Ended, Next};
@@ -240,16 +239,33 @@ async fn a_disabled_user_is_seen_with_the_counter(store: Store) {
 async fn a_batch_of_any_size_is_taken(store: Store) {
     let tokens = store_tokens(&store).await;
     let mut tx = store.read().await.unwrap();
-    for size in [0, 1, 2, 3, 7, 8, TOKENS, 127, 128, 129, 300] {
+    let login = |place: usize| Login {
+        service_id: ServiceId::parse("bank").unwrap(),
+        login_id: format!("user{place:02}"),
+    };
+    let logins: Vec<_> = (0..TOKENS).map(login).collect();
+    for size in [0, 1, 2, 3, 7, 8, TOKENS, 64, 66, 127, 128, 129, 300] {
+        let places = || (0..size).map(|place| place % TOKENS);
         let wanted = Wanted {
-            counters: (0..size)
-                .map(|place| &tokens[place % TOKENS])
-                .map(|known| (known.number, &known.user))
+            counters: places()
+                .map(|place| (tokens[place].number, &tokens[place].user))
                 .collect(),
             ..Wanted::default()
         };
         let found = tx.ground(&wanted).await.unwrap();
         assert_eq!(found.counters.len(), size.min(TOKENS));
+        let wanted = Wanted {
+            logins: places().map(|place| &logins[place]).collect(),
+            ..Wanted::default()
+        };
+        let named = tx.ground(&wanted).await.unwrap();
+        assert_eq!(named.counters, found.counters);
+        let users = |bearer: &Option<StoredBearer>| bearer.as_ref().map(|one| one.user_id.clone());
+        let found: Vec<_> = named.bearers.iter().map(users).collect();
+        let expected: Vec<_> = places()
+            .map(|place| Some(tokens[place].user.clone()))
+            .collect();
+        assert_eq!(found, expected);
     }
 }
 
@@ -516,49 +532,6 @@ async fn r23_a_fence_only_rises(store: Store) {
     assert_eq!(tx.ground(&wanted).await.unwrap().rules[id].fence, Some(NOW));
     assert!(tx.raise_fence(id, NOW.plus_ms(1)).await.unwrap());
     assert_eq!(tx.ground(&wanted).await.unwrap().rules.len(), 1);
-}
-
-/// A verification reads no row of `app_user`: those are wide, and almost nobody is disabled. Whose token is not remembered is found with it by one search.
-#[tokio::test]
-async fn a_verification_reads_narrow_rows_and_finds_each_by_a_key() {
-    let database = TestDatabase::sqlite();
-    let store = database.store().await;
-    let mut tx = store.read().await.unwrap();
-    for (statement, given, searched) in [
-        (
-            &COUNTERS,
-            params![0, ""],
-            vec![
-                ("c", "INTEGER PRIMARY KEY"),
-                ("u", "app_user_disabled (user_id=?)"),
-            ],
-        ),
-        (
-            &BEARERS,
-            params![0, "", ""],
-            vec![
-                ("b", "PRIMARY KEY (service_id=? AND login_id=?)"),
-                ("u", "app_user_login (service_id=? AND login_id=?)"),
-                ("d", "app_user_disabled (user_id=?)"),
-                ("c", "INTEGER PRIMARY KEY"),
-            ],
-        ),
-    ] {
-        let sql: &'static str = format!("EXPLAIN QUERY PLAN {}", statement.one()).leak();
-        let plan = tx.query(sql, given).await.unwrap();
-        let plan: Vec<_> = plan
-            .iter()
-            .map(|row| row.text("detail").unwrap().to_owned())
-            .filter(|line| line.starts_with("SEARCH"))
-            .collect();
-        assert_eq!(plan.len(), searched.len(), "{plan:?}");
-        for (line, (table, key)) in plan.iter().zip(searched) {
-            assert!(
-                line.starts_with(&format!("SEARCH {table} USING")) && line.contains(key),
-                "{plan:?}"
-            );
-        }
-    }
 }
 
 /// A statement that cannot be sent must keep its COMMIT from being sent too.
