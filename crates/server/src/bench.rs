@@ -11,6 +11,7 @@ mod bank;
 mod load;
 mod node;
 mod plots;
+mod rounds;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use bank::TOKENS_MAX;
 use node::Used;
 pub use node::serve_node;
 pub use plots::write_plots;
+pub use rounds::{Repeated, Spread, compare};
 
 /// Turns that each of the two is measured in; the median counts, so that a moment's noise does not.
 const TURNS: usize = 5;
@@ -43,7 +45,7 @@ const POOL_MAX: usize = 16;
 pub const CLIENTS_MAX: usize = 1_024;
 
 /// What was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Measured {
     /// Durable verifications a second: the median of the turns.
     pub verify_per_s: f64,
@@ -94,6 +96,10 @@ pub struct Measured {
     pub processors: usize,
     /// How the node's busiest threads share them.
     pub processors_are: Processors,
+    /// Which of several rounds this was, from 1 on.
+    pub round: u16,
+    /// The verifications a second by those of the same round and as many clients with the fewest tokens; none for those themselves.
+    pub against_fewest_tokens: Option<f64>,
 }
 
 /// Why nothing was measured.
@@ -124,6 +130,9 @@ pub enum BenchError {
     /// A plot could not be drawn.
     #[error("the plot {0}")]
     Plot(String),
+    /// One database was named, and several numbers of tokens.
+    #[error("one database takes one bank: name one number of --tokens, or leave --database out")]
+    OneBank,
 }
 
 impl From<warifu_store::StoreError> for BenchError {
@@ -238,6 +247,8 @@ impl Bench {
             clients,
             processors: processors::count(),
             processors_are: self.processors,
+            round: 1,
+            against_fewest_tokens: None,
         };
         node.stop().await?;
         Ok(measured)

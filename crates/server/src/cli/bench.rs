@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::{DONE, failed};
 use crate::bench::{
-    Bench, BenchError, CLIENTS_MAX, Measured, TOKENS_MAX, database_at, serve_node, write_plots,
+    Bench, BenchError, CLIENTS_MAX, Measured, Repeated, TOKENS_MAX, compare, database_at,
+    serve_node, write_plots,
 };
 use crate::processors::Processors;
 use crate::telemetry::{self, LogConfig, LogFormat};
@@ -24,15 +25,18 @@ const TOKENS: [u32; 3] = [1_000, 100_000, 1_000_000];
 /// codes only, each durable before it is answered, and prints what it measured. Nothing else should run meanwhile.
 #[derive(Args)]
 pub struct BenchArgs {
-    /// Tokens in the bank
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(TOKENS_MAX)))]
-    tokens: u32,
+    /// Tokens in the bank; of several banks, as 1000,1000000, all are made first and then measured in turns
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=i64::from(TOKENS_MAX)))]
+    tokens: Vec<u32>,
     /// Clients that ask at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=i64::try_from(CLIENTS_MAX).unwrap_or(1)))]
     clients: u16,
     /// Seconds that the verifications are driven for, and the empty handler as long
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     seconds: u16,
+    /// Measure everything so many times, and tell the round with the median rate
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    rounds: u16,
     /// An empty PostgreSQL database; left out, SQLite in a new folder
     #[arg(
         long,
@@ -56,7 +60,7 @@ pub struct BenchArgs {
     /// Folder that the made-up bank is put into, and removed from at the end; left out, the system's for such things
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Print JSON: one object, or with --all a list of them
+    /// Print JSON: one object; a list of them with --all, several numbers of tokens or several rounds
     #[arg(long)]
     json: bool,
     /// Be the server under measurement
@@ -87,30 +91,47 @@ pub async fn run(args: BenchArgs) -> u8 {
 
 async fn measure(args: &BenchArgs) -> Result<Vec<Measured>, BenchError> {
     let duration = Duration::from_secs(args.seconds.into());
-    if !args.all {
-        let mut bench = prepare(args, args.tokens).await?;
-        return Ok(vec![bench.0.measure(args.clients.into(), duration).await?]);
+    let tokens = match (args.all, &args.database) {
+        // One PostgreSQL database is filled once; an SQLite bank is made for each number of tokens.
+        (true, Some(_)) => &TOKENS[1..2],
+        (true, None) => &TOKENS,
+        (false, Some(_)) if args.tokens.len() > 1 => return Err(BenchError::OneBank),
+        (false, _) => args.tokens.as_slice(),
+    };
+    let mut banks = Vec::with_capacity(tokens.len());
+    for &tokens in tokens {
+        banks.push((tokens, prepare(args, tokens).await?));
     }
     let mut all = Vec::new();
-    // One PostgreSQL database is filled once; an SQLite bank is made anew for each number of tokens.
-    let tokens: &[u32] = if args.database.is_some() {
-        &TOKENS[1..2]
-    } else {
-        &TOKENS
-    };
-    for &tokens in tokens {
-        let mut bench = prepare(args, tokens).await?;
-        let clients: &[usize] = if tokens == 100_000 {
-            &CLIENTS
-        } else {
-            &CLIENTS[2..3]
-        };
-        for &clients in clients {
-            tell(&format!("{clients} clients, {tokens} tokens"));
-            all.push(bench.0.measure(clients, duration).await?);
+    for round in 1..=args.rounds {
+        let mut measured = Vec::new();
+        for (tokens, (bench, _folder)) in &mut banks {
+            for clients in args.clients_for(*tokens) {
+                tell(&format!(
+                    "round {round} of {}: {clients} clients, {tokens} tokens",
+                    args.rounds
+                ));
+                measured.push(Measured {
+                    round,
+                    ..bench.measure(clients, duration).await?
+                });
+            }
         }
+        compare(&mut measured);
+        all.append(&mut measured);
     }
     Ok(all)
+}
+
+impl BenchArgs {
+    /// The numbers of clients that a bank is measured with.
+    fn clients_for(&self, tokens: u32) -> Vec<usize> {
+        match (self.all, tokens) {
+            (false, _) => vec![self.clients.into()],
+            (true, 100_000) => CLIENTS.to_vec(),
+            (true, _) => CLIENTS[2..3].to_vec(),
+        }
+    }
 }
 
 /// The bank, with the folder that goes when it goes.
@@ -144,10 +165,9 @@ fn tell(progress: &str) {
 }
 
 fn print(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
-    let json = if args.all {
-        serde_json::to_string_pretty(measured)
-    } else {
-        serde_json::to_string_pretty(&measured.first())
+    let json = match measured {
+        [one] if !args.all => serde_json::to_string_pretty(one),
+        several => serde_json::to_string_pretty(several),
     };
     // Numbers and words are always JSON.
     let json = json.unwrap_or_default();
@@ -158,10 +178,16 @@ fn print(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(written)?;
         std::fs::write(folder.join("results.json"), format!("{json}\n")).map_err(written)?;
-        draw(measured, folder)?;
+        draw(&middles(measured), folder)?;
     }
     let text = if args.json { json } else { table(measured) };
     writeln!(io::stdout(), "{text}").map_err(written)
+}
+
+/// Of each number of tokens and clients the round in the middle.
+fn middles(measured: &[Measured]) -> Vec<Measured> {
+    let all = Repeated::of(measured);
+    all.iter().map(|group| group.middle().clone()).collect()
 }
 
 /// A plot over the clients and one over the tokens, where there are several of them.
@@ -198,7 +224,7 @@ fn table(measured: &[Measured]) -> String {
         "peak MB",
         "start ms"
     )];
-    lines.extend(measured.iter().map(|one| {
+    lines.extend(middles(measured).iter().map(|one| {
         format!(
             "{:>10} {:>9} {:>7} {:>10.0} {:>10.0} {:>6.2} {:>8.2} {:>8.2} {:>8.1} {:>9.2} {:>8.1} {:>8.1} {:>9.0}",
             one.database,
@@ -216,5 +242,28 @@ fn table(measured: &[Measured]) -> String {
             one.start_ms
         )
     }));
+    lines.extend(Repeated::of(measured).iter().filter_map(spread));
     lines.join("\n")
+}
+
+/// What several rounds, or several numbers of tokens, have to say beside the round in the middle.
+fn spread(group: &Repeated<'_>) -> Option<String> {
+    let (one, rounds) = (group.middle(), group.rounds());
+    let mut told = Vec::new();
+    if rounds > 1
+        && let Some(rates) = group.rates()
+    {
+        told.push(format!("{:.0} to {:.0} verify/s", rates.from, rates.to));
+    }
+    if let Some(against) = group.against_fewest_tokens() {
+        told.push(format!(
+            "{:.2} of those with the fewest tokens ({:.2} to {:.2})",
+            against.median, against.from, against.to
+        ));
+    }
+    let told = (!told.is_empty()).then(|| told.join("; "))?;
+    let (tokens, clients) = (one.tokens, one.clients);
+    Some(format!(
+        "{tokens} tokens, {clients} clients, {rounds} rounds: {told}"
+    ))
 }

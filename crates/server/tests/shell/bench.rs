@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn bench(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
     Command::new(env!("CARGO_BIN_EXE_warifu"))
@@ -57,6 +57,51 @@ fn its_json_is_one_object_with_what_scripts_read() {
     assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), measured);
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 0, "the made-up bank is removed");
+}
+
+/// Several banks are compared within each round.
+#[test]
+fn several_numbers_of_tokens_are_measured_in_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let several = ["--tokens", "20,40", "--rounds", "2"];
+    let output = Command::new(env!("CARGO_BIN_EXE_warifu"))
+        .args(["bench", "--clients", "3", "--seconds", "1", "--out"])
+        .arg(folder.path().join("out"))
+        .args(several)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(
+        lines.len(),
+        5,
+        "two banks and what is told of each: {table}"
+    );
+    assert!(lines[3].starts_with("20 tokens, 3 clients, 2 rounds: "));
+    assert!(!lines[3].contains("fewest") && lines[4].contains("fewest"));
+    let kept = std::fs::read(folder.path().join("out/results.json")).unwrap();
+    let kept: Vec<Value> = serde_json::from_slice(&kept).unwrap();
+    let in_turns: Vec<_> = kept
+        .iter()
+        .map(|one| json!([one["round"], one["tokens"]]))
+        .collect();
+    let expected = [[1, 20], [1, 40], [2, 20], [2, 40]].map(|turn| json!(turn));
+    assert_eq!(in_turns, expected);
+    for pair in kept.chunks(2) {
+        let rate = |one: &Value| one["verify_per_s"].as_f64().unwrap();
+        let against = pair[1]["against_fewest_tokens"].as_f64().unwrap();
+        assert!((against - rate(&pair[1]) / rate(&pair[0])).abs() < 1e-9);
+        assert!(pair[0]["against_fewest_tokens"].is_null());
+    }
+    let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
+        .arg("bench")
+        .args(several)
+        .args(["--database", "postgresql://nobody@127.0.0.1:1/none"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--tokens"));
 }
 
 #[test]
