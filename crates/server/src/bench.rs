@@ -131,8 +131,13 @@ pub enum BenchError {
     #[error("the plot {0}")]
     Plot(String),
     /// One database was named, and several numbers of tokens.
-    #[error("one database takes one bank: name one number of --tokens, or leave --database out")]
+    #[error(
+        "one database, named by --database or the environment, takes one bank: name one number of --tokens"
+    )]
     OneBank,
+    /// A number of tokens was named twice: the two could not be told apart.
+    #[error("name each number of --tokens once; --rounds measures one again")]
+    SameBank,
 }
 
 impl From<warifu_store::StoreError> for BenchError {

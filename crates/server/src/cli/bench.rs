@@ -1,5 +1,6 @@
 //! `warifu bench`.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub struct BenchArgs {
     /// Seconds that the verifications are driven for, and the empty handler as long
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     seconds: u16,
-    /// Measure everything so many times, and tell the round with the median rate
+    /// Measure everything so many times, in turns; of the rounds, the table tells the one with the median rate
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     rounds: u16,
     /// An empty PostgreSQL database; left out, SQLite in a new folder
@@ -92,12 +93,16 @@ pub async fn run(args: BenchArgs) -> u8 {
 async fn measure(args: &BenchArgs) -> Result<Vec<Measured>, BenchError> {
     let duration = Duration::from_secs(args.seconds.into());
     let tokens = match (args.all, &args.database) {
-        // One PostgreSQL database is filled once; an SQLite bank is made for each number of tokens.
+        // A database that was named is filled once; else a bank is made for each number of tokens.
         (true, Some(_)) => &TOKENS[1..2],
         (true, None) => &TOKENS,
         (false, Some(_)) if args.tokens.len() > 1 => return Err(BenchError::OneBank),
         (false, _) => args.tokens.as_slice(),
     };
+    let distinct: BTreeSet<_> = tokens.iter().collect();
+    if distinct.len() < tokens.len() {
+        return Err(BenchError::SameBank);
+    }
     let mut banks = Vec::with_capacity(tokens.len());
     for &tokens in tokens {
         banks.push((tokens, prepare(args, tokens).await?));
@@ -257,13 +262,18 @@ fn spread(group: &Repeated<'_>) -> Option<String> {
     }
     if let Some(against) = group.against_fewest_tokens() {
         told.push(format!(
-            "{:.2} of those with the fewest tokens ({:.2} to {:.2})",
-            against.median, against.from, against.to
+            "{:.2} of those with the fewest tokens",
+            against.median
         ));
+        if rounds > 1 {
+            told.push(format!("{:.2} to {:.2}", against.from, against.to));
+        }
     }
     let told = (!told.is_empty()).then(|| told.join("; "))?;
     let (tokens, clients) = (one.tokens, one.clients);
-    Some(format!(
-        "{tokens} tokens, {clients} clients, {rounds} rounds: {told}"
-    ))
+    let times = match rounds {
+        1 => String::new(),
+        several => format!(", {several} rounds"),
+    };
+    Some(format!("{tokens} tokens, {clients} clients{times}: {told}"))
 }

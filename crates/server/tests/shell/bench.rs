@@ -94,14 +94,23 @@ fn several_numbers_of_tokens_are_measured_in_turns() {
         assert!((against - rate(&pair[1]) / rate(&pair[0])).abs() < 1e-9);
         assert!(pair[0]["against_fewest_tokens"].is_null());
     }
-    let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
-        .arg("bench")
-        .args(several)
-        .args(["--database", "postgresql://nobody@127.0.0.1:1/none"])
-        .output()
-        .unwrap();
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("--tokens"));
+    for wrong in [
+        [
+            "--tokens",
+            "20,40",
+            "--database",
+            "postgresql://nobody@127.0.0.1:1/none",
+        ],
+        ["--tokens", "20,40,20", "--clients", "3"],
+    ] {
+        let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
+            .arg("bench")
+            .args(wrong)
+            .output()
+            .unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("--tokens"));
+    }
 }
 
 #[test]

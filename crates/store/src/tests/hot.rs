@@ -223,14 +223,17 @@ async fn a_bearer_comes_with_the_live_token_and_strangers_are_left_out(store: St
     assert_eq!(seed.activated_at, token.activated_at);
 }
 
-async fn a_disabled_user_is_seen_with_the_counter(store: Store) {
-    let tokens = store_tokens(&store).await;
+async fn disable(store: &Store, known: &Known) {
     let mut tx = store.begin().await.unwrap();
     let disable = "UPDATE app_user SET disabled = TRUE WHERE user_id = $1";
-    tx.execute(disable, crate::params![&tokens[5].user])
-        .await
-        .unwrap();
+    let changed = tx.execute(disable, params![&known.user]).await.unwrap();
+    assert_eq!(changed, 1);
     tx.commit().await.unwrap();
+}
+
+async fn a_disabled_user_is_seen_with_the_counter(store: Store) {
+    let tokens = store_tokens(&store).await;
+    disable(&store, &tokens[5]).await;
     for (place, hot) in read(&store, &tokens).await.iter().enumerate() {
         assert_eq!(hot.user_disabled, place == 5);
     }
@@ -238,6 +241,7 @@ async fn a_disabled_user_is_seen_with_the_counter(store: Store) {
 
 async fn a_batch_of_any_size_is_taken(store: Store) {
     let tokens = store_tokens(&store).await;
+    disable(&store, &tokens[5]).await;
     let mut tx = store.read().await.unwrap();
     let login = |place: usize| Login {
         service_id: ServiceId::parse("bank").unwrap(),
@@ -260,6 +264,9 @@ async fn a_batch_of_any_size_is_taken(store: Store) {
         };
         let named = tx.ground(&wanted).await.unwrap();
         assert_eq!(named.counters, found.counters);
+        for (number, hot) in &named.counters {
+            assert_eq!(hot.user_disabled, *number == tokens[5].number);
+        }
         let users = |bearer: &Option<StoredBearer>| bearer.as_ref().map(|one| one.user_id.clone());
         let found: Vec<_> = named.bearers.iter().map(users).collect();
         let expected: Vec<_> = places()
