@@ -313,9 +313,7 @@ impl Meter {
     /// Of several, each figure's median.
     fn median(several: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| {
-            let mut figures: Vec<_> = several.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied().unwrap_or_default()
+            Spread::of(several.iter().map(figure)).map_or(0.0, |figures| figures.median)
         };
         Self {
             node: Used {

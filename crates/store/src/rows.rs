@@ -104,7 +104,7 @@ const LISTS: [usize; 6] = [2, 4, 8, 16, 32, 64];
 /// | `{RETURNING ..}`, at the end | `RETURNING ..` | | the same, or nothing where the rows are not read |
 /// | `v.column3` | the third column of the list | the same | the third parameter |
 ///
-/// A statement with `{LIST}` gives nothing for a row of NULL.
+/// A statement with `{LIST}` has nothing else in braces, and must give nothing for a row of NULL.
 pub(crate) struct RowsSql {
     template: &'static str,
     /// The type of each column, which PostgreSQL has to be told.
@@ -174,7 +174,9 @@ impl RowsSql {
             };
             let rows: Vec<_> = (1..).step_by(width).take(size).map(row).collect();
             let list = format!("(VALUES {}) AS v", rows.join(", "));
-            self.template.replace("{LIST}", &list)
+            let text = self.template.replace("{LIST}", &list);
+            debug_assert!(!text.contains('{'), "{text}");
+            text
         });
         (text, size)
     }

@@ -23,6 +23,17 @@ fn bench(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
         .unwrap()
 }
 
+/// The first of these options is told to be wrong, with this exit status.
+fn assert_refused(wrong: &[&str], status: i32) {
+    let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
+        .arg("bench")
+        .args(wrong)
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(status), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains(wrong[0]));
+}
+
 /// The names are fixed for scripts.
 #[test]
 fn its_json_is_one_object_with_what_scripts_read() {
@@ -103,13 +114,7 @@ fn several_numbers_of_tokens_are_measured_in_turns() {
         ],
         ["--tokens", "20,40,20", "--clients", "3"],
     ] {
-        let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
-            .arg("bench")
-            .args(wrong)
-            .output()
-            .unwrap();
-        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        assert!(String::from_utf8_lossy(&refused.stderr).contains("--tokens"));
+        assert_refused(&wrong, 1);
     }
 }
 
@@ -124,12 +129,6 @@ fn without_json_it_prints_a_table_and_bad_numbers_are_refused() {
         "{table}"
     );
     for wrong in [["--seconds", "0"], ["--clients", "0"], ["--tokens", "0"]] {
-        let refused = Command::new(env!("CARGO_BIN_EXE_warifu"))
-            .arg("bench")
-            .args(wrong)
-            .output()
-            .unwrap();
-        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
-        assert!(String::from_utf8_lossy(&refused.stderr).contains(wrong[0]));
+        assert_refused(&wrong, 2);
     }
 }
