@@ -3,6 +3,8 @@
 
 mod failover;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::Usage;
@@ -44,12 +46,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if !["model", "race", "guess", "kill"].contains(&name.as_str()) {
         return Err(Usage(format!("no soak {name}\n\n{HELP}")).into());
     }
-    // The program is built as it ships, apart from the harness, whose features would otherwise get into it.
+    // The program is built as it ships, apart from the harness, whose features would otherwise get into it. Each run has a copy of its own: several run at once, and a later
+    // build is not to come between two kills.
+    let mut killed = None;
     if name == "kill" {
         machine::run(cargo().args(["build", "--release", "--locked", "--package", "warifu"]))?;
-        let program = target().join("release/warifu");
-        let kept = target().join("release/warifu-to-kill");
-        std::fs::copy(&program, &kept)?;
+        let copy = Copy(target().join(format!("release/warifu-to-kill-{}", std::process::id())));
+        std::fs::copy(target().join("release/warifu"), &copy.0)?;
+        killed = Some(copy);
     }
     let built = [
         "build",
@@ -63,12 +67,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     machine::run(cargo().args(built))?;
     let mut soak = command(target().join("release/soak"));
     soak.arg(name).args(rest);
-    if name == "kill" && !rest.iter().any(|argument| argument == "--program") {
-        soak.arg("--program")
-            .arg(target().join("release/warifu-to-kill"));
+    if let Some(copy) = &killed
+        && !rest.iter().any(|argument| argument == "--program")
+    {
+        soak.arg("--program").arg(&copy.0);
     }
     if rest.iter().any(|argument| argument.contains("postgres")) {
         return with_postgres_for_tests(|variable, url| machine::run(soak.env(variable, url)));
     }
     machine::run(&mut soak)
+}
+
+/// A file that is removed with this.
+struct Copy(PathBuf);
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // What is left in the folder of builds harms nobody.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }

@@ -146,7 +146,7 @@ impl From<warifu_store::StoreError> for BenchError {
     }
 }
 
-fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> BenchError {
+pub(crate) fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> BenchError {
     move |error| BenchError::System { what, error }
 }
 

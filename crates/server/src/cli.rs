@@ -25,6 +25,8 @@ use crate::startup::StartError;
 const DONE: u8 = 0;
 /// Refused or failed.
 const FAILED: u8 = 1;
+/// Options that do not go together, as clap says it of those that it knows.
+const WRONG_USE: u8 = 2;
 /// Something that is needed could not be reached.
 const UNREACHABLE: u8 = 3;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{DONE, failed};
+use super::{DONE, WRONG_USE, failed};
 use crate::bench::{
     Bench, BenchError, CLIENTS_MAX, Measured, Repeated, TOKENS_MAX, compare, database_at,
-    serve_node, write_plots,
+    serve_node, system, write_plots,
 };
 use crate::processors::Processors;
 use crate::telemetry::{self, LogConfig, LogFormat};
@@ -86,7 +86,13 @@ pub async fn run(args: BenchArgs) -> u8 {
         .and_then(|measured| print(&args, &measured))
     {
         Ok(()) => DONE,
-        Err(error) => failed(&error.to_string()),
+        Err(error) => {
+            let status = failed(&error.to_string());
+            match error {
+                BenchError::OneBank | BenchError::SameBank => WRONG_USE,
+                _ => status,
+            }
+        }
     }
 }
 
@@ -124,11 +130,22 @@ async fn measure(args: &BenchArgs) -> Result<Vec<Measured>, BenchError> {
         }
         compare(&mut measured);
         all.append(&mut measured);
+        keep(args, &all)?;
     }
     Ok(all)
 }
 
 impl BenchArgs {
+    /// One object for one measurement, else a list.
+    fn as_json(&self, measured: &[Measured]) -> String {
+        let json = match measured {
+            [one] if !self.all && self.rounds == 1 => serde_json::to_string_pretty(one),
+            several => serde_json::to_string_pretty(several),
+        };
+        // Numbers and words are always JSON.
+        json.unwrap_or_default()
+    }
+
     /// The numbers of clients that a bank is measured with.
     fn clients_for(&self, tokens: u32) -> Vec<usize> {
         match (self.all, tokens) {
@@ -145,10 +162,7 @@ async fn prepare(args: &BenchArgs, tokens: u32) -> Result<(Bench, tempfile::Temp
     let folder = tempfile::Builder::new()
         .prefix("warifu-bench-")
         .tempdir_in(&parent)
-        .map_err(|error| BenchError::System {
-            what: "cannot make a folder",
-            error,
-        })?;
+        .map_err(system("cannot make a folder"))?;
     let database = match &args.database {
         Some(address) => database_at(address, args.ca_file.clone()),
         None => database_at(&folder.path().join("bench.db").to_string_lossy(), None),
@@ -169,24 +183,25 @@ fn tell(progress: &str) {
     }
 }
 
+/// Writes what was measured so far into the folder, after each round: whoever ends the bench early keeps the rounds before.
+fn keep(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
+    let Some(folder) = &args.out else {
+        return Ok(());
+    };
+    let json = args.as_json(measured);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(folder.join("results.json"), format!("{json}\n")))
+        .map_err(system("cannot write the results"))?;
+    draw(middles(measured), folder)
+}
+
 fn print(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
-    let json = match measured {
-        [one] if !args.all => serde_json::to_string_pretty(one),
-        several => serde_json::to_string_pretty(several),
+    let text = if args.json {
+        args.as_json(measured)
+    } else {
+        table(measured)
     };
-    // Numbers and words are always JSON.
-    let json = json.unwrap_or_default();
-    let written = |error| BenchError::System {
-        what: "cannot write the results",
-        error,
-    };
-    if let Some(folder) = &args.out {
-        std::fs::create_dir_all(folder).map_err(written)?;
-        std::fs::write(folder.join("results.json"), format!("{json}\n")).map_err(written)?;
-        draw(&middles(measured), folder)?;
-    }
-    let text = if args.json { json } else { table(measured) };
-    writeln!(io::stdout(), "{text}").map_err(written)
+    writeln!(io::stdout(), "{text}").map_err(system("cannot print the results"))
 }
 
 /// Of each number of tokens and clients the round in the middle.
@@ -195,14 +210,24 @@ fn middles(measured: &[Measured]) -> Vec<Measured> {
     all.iter().map(|group| group.middle().clone()).collect()
 }
 
-/// A plot over the clients and one over the tokens, where there are several of them.
-fn draw(measured: &[Measured], folder: &Path) -> Result<(), BenchError> {
-    let pick = |wanted: &dyn Fn(&Measured) -> bool| -> Vec<Measured> {
-        measured.iter().filter(|one| wanted(one)).cloned().collect()
+/// A plot over the clients and one over the tokens, where there are several of them: with the bank that has the most numbers of clients, and with the number of
+/// clients that the most banks have.
+fn draw(mut measured: Vec<Measured>, folder: &Path) -> Result<(), BenchError> {
+    measured.sort_by_key(|one| (one.tokens, one.clients));
+    let longest = |same: fn(&Measured) -> usize| -> Vec<Measured> {
+        let of = |wanted: &Measured| {
+            let points = measured.iter().filter(|one| same(one) == same(wanted));
+            points.cloned().collect::<Vec<_>>()
+        };
+        measured
+            .iter()
+            .map(of)
+            .max_by_key(Vec::len)
+            .unwrap_or_default()
     };
     let series = [
-        ("clients", pick(&|one| one.tokens == TOKENS[1])),
-        ("tokens", pick(&|one| one.clients == CLIENTS[2])),
+        ("clients", longest(|one| one.tokens as usize)),
+        ("tokens", longest(|one| one.clients)),
     ];
     for (over, points) in series {
         if points.len() > 1 {

@@ -93,6 +93,8 @@ fn several_numbers_of_tokens_are_measured_in_turns() {
     assert!(!lines[3].contains("fewest") && lines[4].contains("fewest"));
     let kept = std::fs::read(folder.path().join("out/results.json")).unwrap();
     let kept: Vec<Value> = serde_json::from_slice(&kept).unwrap();
+    let plot = folder.path().join("out/sqlite-throughput-by-tokens.svg");
+    assert!(plot.exists(), "with any number of clients");
     let in_turns: Vec<_> = kept
         .iter()
         .map(|one| json!([one["round"], one["tokens"]]))
@@ -114,7 +116,7 @@ fn several_numbers_of_tokens_are_measured_in_turns() {
         ],
         ["--tokens", "20,40,20", "--clients", "3"],
     ] {
-        assert_refused(&wrong, 1);
+        assert_refused(&wrong, 2);
     }
 }
 
