@@ -132,7 +132,7 @@ impl Lease {
         let mut statements = Vec::new();
         let mut counts = Vec::with_capacity(asks.len());
         for ask in asks {
-            let listed = ask.listed()?;
+            let listed = ask.for_postgres()?;
             counts.push(listed.len());
             statements.extend(listed);
         }
@@ -191,7 +191,7 @@ impl Lease {
         self.start().await?;
         let mut statements = Vec::with_capacity(last.len());
         for last in last {
-            statements.extend(last.listed()?);
+            statements.extend(last.for_postgres()?);
         }
         let (client, broken) = self.parts()?;
         let ended = bounded(broken, async {

@@ -48,21 +48,24 @@ impl Ask {
     ///
     /// # Errors
     /// As [`RowsSql::columns`].
-    pub(crate) fn listed(self) -> Result<Vec<(&'static str, Given)>, StoreError> {
+    pub(crate) fn for_postgres(self) -> Result<Vec<(&'static str, Given)>, StoreError> {
         match self.sql {
             Sql::Each(sql) => Ok(self
                 .rows
                 .into_iter()
                 .map(|params| (sql, Given::Cells(params)))
                 .collect()),
-            Sql::Rows(rows) => Ok(rows.listed(RowsSql::list, self.rows)?.into_iter().collect()),
+            Sql::Rows(rows) => Ok(rows
+                .with_columns(RowsSql::list, self.rows)?
+                .into_iter()
+                .collect()),
         }
     }
 }
 
 impl Last {
     /// The statement for SQLite, to be run for each row, which says only how many rows it wrote: giving them too would cost SQLite a table of its own for each.
-    pub(crate) fn one_by_one(self) -> Runs {
+    pub(crate) fn for_sqlite(self) -> Runs {
         (self.sql.one_unread(), self.rows)
     }
 
@@ -70,13 +73,13 @@ impl Last {
     ///
     /// # Errors
     /// As [`RowsSql::columns`].
-    pub(crate) fn listed(self) -> Result<Option<(&'static str, Given)>, StoreError> {
+    pub(crate) fn for_postgres(self) -> Result<Option<(&'static str, Given)>, StoreError> {
         let text = if self.decides {
             RowsSql::deciding
         } else {
             RowsSql::list
         };
-        self.sql.listed(text, self.rows)
+        self.sql.with_columns(text, self.rows)
     }
 }
 
@@ -160,7 +163,7 @@ impl RowsSql {
     }
 
     /// The text for so many rows or more, for SQLite, and for how many; if there is none, that for the most.
-    pub(crate) fn listed_for(&'static self, rows: usize) -> (&'static str, usize) {
+    pub(crate) fn list_of(&'static self, rows: usize) -> (&'static str, usize) {
         if rows <= 1 {
             return (self.one(), 1);
         }
@@ -189,7 +192,7 @@ impl RowsSql {
         let mut lists = Vec::new();
         let mut rows = rows.into_iter();
         while rows.len() > 0 {
-            let (text, size) = self.listed_for(rows.len());
+            let (text, size) = self.list_of(rows.len());
             let cells = size * self.types.len();
             let mut params = Vec::with_capacity(cells);
             for row in rows.by_ref().take(size) {
@@ -273,7 +276,7 @@ impl RowsSql {
     }
 
     /// One of the texts for a list, with its parameters; none for no rows.
-    fn listed(
+    fn with_columns(
         &'static self,
         text: impl FnOnce(&'static Self) -> &'static str,
         rows: Vec<Vec<Value>>,
@@ -394,7 +397,7 @@ mod tests {
             rows,
         };
         let rows = (0..3).map(|n| vec![Value::Int(n), Value::Int(10 * n)]);
-        let listed = ask(rows.collect()).listed().unwrap();
+        let listed = ask(rows.collect()).for_postgres().unwrap();
         let [(text, Given::Columns(columns))] = listed.as_slice() else {
             panic!("it is one statement");
         };
@@ -404,8 +407,8 @@ mod tests {
         );
         let tens = vec![Value::Int(0), Value::Int(10), Value::Int(20)];
         assert_eq!(columns[1], tens);
-        assert!(ask(Vec::new()).listed().unwrap().is_empty());
-        assert!(ask(vec![vec![Value::Int(1)]]).listed().is_err());
+        assert!(ask(Vec::new()).for_postgres().unwrap().is_empty());
+        assert!(ask(vec![vec![Value::Int(1)]]).for_postgres().is_err());
     }
 
     #[test]
@@ -415,9 +418,9 @@ mod tests {
             rows,
             decides: true,
         };
-        assert!(last(Vec::new()).listed().unwrap().is_none());
+        assert!(last(Vec::new()).for_postgres().unwrap().is_none());
         let rows = vec![vec![Value::Int(1), Value::Int(10)]];
-        let (text, Given::Columns(columns)) = last(rows).listed().unwrap().unwrap() else {
+        let (text, Given::Columns(columns)) = last(rows).for_postgres().unwrap().unwrap() else {
             panic!("a list is given by its columns");
         };
         assert_eq!(columns.len(), 2);

@@ -109,6 +109,10 @@ async fn measure(args: &BenchArgs) -> Result<Vec<Measured>, BenchError> {
     if distinct.len() < tokens.len() {
         return Err(BenchError::SameBank);
     }
+    // Before banks are made: what cannot be kept is told at once.
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder).map_err(system("cannot make the folder of --out"))?;
+    }
     let mut banks = Vec::with_capacity(tokens.len());
     for &tokens in tokens {
         banks.push((tokens, prepare(args, tokens).await?));
@@ -189,8 +193,7 @@ fn keep(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
         return Ok(());
     };
     let json = args.as_json(measured);
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(folder.join("results.json"), format!("{json}\n")))
+    std::fs::write(folder.join("results.json"), format!("{json}\n"))
         .map_err(system("cannot write the results"))?;
     draw(middles(measured), folder)
 }

@@ -46,7 +46,7 @@ pub(super) fn together(
 pub(super) fn finish(connection: &Connection, last: Vec<Last>) -> Result<bool, StoreError> {
     for last in last {
         let decides = last.decides;
-        let (sql, batch) = last.one_by_one();
+        let (sql, batch) = last.for_sqlite();
         if batch.is_empty() {
             continue;
         }

@@ -32,7 +32,7 @@ async fn a_verification_reads_narrow_rows_and_finds_each_by_a_key() {
         ),
     ] {
         for rows in [1, 2, 4, 8, 15, 32, 64] {
-            let (text, size) = statement.listed_for(rows);
+            let (text, size) = statement.list_of(rows);
             let sql: &'static str = format!("EXPLAIN QUERY PLAN {text}").leak();
             let given: Vec<Value> = (0..size).flat_map(|_| given.clone()).collect();
             let plan = tx.query(sql, given).await.unwrap();
