@@ -3,7 +3,7 @@
 
 mod failover;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -48,12 +48,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     // The program is built as it ships, apart from the harness, whose features would otherwise get into it. Each run has a copy of its own: several run at once, and a later
     // build is not to come between two kills.
-    let mut killed = None;
-    if name == "kill" {
+    let mut program = None;
+    if name == "kill" && !rest.iter().any(|argument| argument == "--program") {
         machine::run(cargo().args(["build", "--release", "--locked", "--package", "warifu"]))?;
-        let copy = Copy(target().join(format!("release/warifu-to-kill-{}", std::process::id())));
-        std::fs::copy(target().join("release/warifu"), &copy.0)?;
-        killed = Some(copy);
+        program = Some(ProgramCopy::of(&target().join("release/warifu"))?);
     }
     let built = [
         "build",
@@ -67,10 +65,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     machine::run(cargo().args(built))?;
     let mut soak = command(target().join("release/soak"));
     soak.arg(name).args(rest);
-    if let Some(copy) = &killed
-        && !rest.iter().any(|argument| argument == "--program")
-    {
-        soak.arg("--program").arg(&copy.0);
+    if let Some(ProgramCopy(path)) = &program {
+        soak.arg("--program").arg(path);
     }
     if rest.iter().any(|argument| argument.contains("postgres")) {
         return with_postgres_for_tests(|variable, url| machine::run(soak.env(variable, url)));
@@ -78,12 +74,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     machine::run(&mut soak)
 }
 
-/// A file that is removed with this.
-struct Copy(PathBuf);
+/// A copy of the program, removed with this; a run that is ended from outside leaves it among the builds.
+struct ProgramCopy(PathBuf);
 
-impl Drop for Copy {
+impl ProgramCopy {
+    fn of(program: &Path) -> Result<Self> {
+        let copy = Self(program.with_file_name(format!("warifu-to-kill-{}", std::process::id())));
+        std::fs::copy(program, &copy.0)?;
+        Ok(copy)
+    }
+}
+
+impl Drop for ProgramCopy {
     fn drop(&mut self) {
-        // What is left in the folder of builds harms nobody.
+        // There may be none yet, and one that stays harms nobody.
         let _ = std::fs::remove_file(&self.0);
     }
 }

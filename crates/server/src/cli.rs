@@ -25,8 +25,8 @@ use crate::startup::StartError;
 const DONE: u8 = 0;
 /// Refused or failed.
 const FAILED: u8 = 1;
-/// Options that do not go together, as clap says it of those that it knows.
-const WRONG_USE: u8 = 2;
+/// The command was not given as it has to be: what clap ends with for all that it finds itself.
+const USAGE: u8 = 2;
 /// Something that is needed could not be reached.
 const UNREACHABLE: u8 = 3;
 

@@ -132,9 +132,9 @@ impl Lease {
         let mut statements = Vec::new();
         let mut counts = Vec::with_capacity(asks.len());
         for ask in asks {
-            let listed = ask.for_postgres()?;
-            counts.push(listed.len());
-            statements.extend(listed);
+            let asked = ask.for_postgres()?;
+            counts.push(asked.len());
+            statements.extend(asked);
         }
         debug_assert!(
             begin.is_none() || statements.iter().all(|(sql, _)| sql.starts_with("SELECT")),

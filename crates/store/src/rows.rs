@@ -56,7 +56,7 @@ impl Ask {
                 .map(|params| (sql, Given::Cells(params)))
                 .collect()),
             Sql::Rows(rows) => Ok(rows
-                .with_columns(RowsSql::list, self.rows)?
+                .given_by_columns(RowsSql::list, self.rows)?
                 .into_iter()
                 .collect()),
         }
@@ -79,7 +79,7 @@ impl Last {
         } else {
             RowsSql::list
         };
-        self.sql.with_columns(text, self.rows)
+        self.sql.given_by_columns(text, self.rows)
     }
 }
 
@@ -276,7 +276,7 @@ impl RowsSql {
     }
 
     /// One of the texts for a list, with its parameters; none for no rows.
-    fn with_columns(
+    fn given_by_columns(
         &'static self,
         text: impl FnOnce(&'static Self) -> &'static str,
         rows: Vec<Vec<Value>>,
@@ -397,8 +397,8 @@ mod tests {
             rows,
         };
         let rows = (0..3).map(|n| vec![Value::Int(n), Value::Int(10 * n)]);
-        let listed = ask(rows.collect()).for_postgres().unwrap();
-        let [(text, Given::Columns(columns))] = listed.as_slice() else {
+        let statements = ask(rows.collect()).for_postgres().unwrap();
+        let [(text, Given::Columns(columns))] = statements.as_slice() else {
             panic!("it is one statement");
         };
         assert_eq!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{DONE, WRONG_USE, failed};
+use super::{DONE, USAGE, failed};
 use crate::bench::{
     Bench, BenchError, CLIENTS_MAX, Measured, Repeated, TOKENS_MAX, compare, database_at,
     serve_node, system, write_plots,
@@ -52,10 +52,10 @@ pub struct BenchArgs {
     /// How the node shares the processors: divided, as its setting of that name may be where nothing else runs, or shared, as it is by default
     #[arg(long, value_enum, default_value_t = Processors::Divided)]
     processors: Processors,
-    /// Measure many numbers of clients, and on SQLite many numbers of tokens too, and draw plots into the folder of --out
+    /// Measure many numbers of clients, and on SQLite many numbers of tokens too
     #[arg(long, conflicts_with_all = ["tokens", "clients"])]
     all: bool,
-    /// Folder for results.json and the plots
+    /// Folder for results.json and the plots over several numbers of tokens or clients, written after each round
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Folder that the made-up bank is put into, and removed from at the end; left out, the system's for such things
@@ -89,7 +89,7 @@ pub async fn run(args: BenchArgs) -> u8 {
         Err(error) => {
             let status = failed(&error.to_string());
             match error {
-                BenchError::OneBank | BenchError::SameBank => WRONG_USE,
+                BenchError::OneBank | BenchError::SameBank => USAGE,
                 _ => status,
             }
         }
@@ -109,7 +109,7 @@ async fn measure(args: &BenchArgs) -> Result<Vec<Measured>, BenchError> {
     if distinct.len() < tokens.len() {
         return Err(BenchError::SameBank);
     }
-    // Before banks are made: what cannot be kept is told at once.
+    // Before banks are made: a folder that cannot be is told at once.
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(system("cannot make the folder of --out"))?;
     }
@@ -187,13 +187,16 @@ fn tell(progress: &str) {
     }
 }
 
-/// Writes what was measured so far into the folder, after each round: whoever ends the bench early keeps the rounds before.
+/// Writes what was measured so far into the folder, after each round: whoever ends the bench early keeps the rounds before. The results of an earlier run, or round, are
+/// there until the new ones are.
 fn keep(args: &BenchArgs, measured: &[Measured]) -> Result<(), BenchError> {
     let Some(folder) = &args.out else {
         return Ok(());
     };
     let json = args.as_json(measured);
-    std::fs::write(folder.join("results.json"), format!("{json}\n"))
+    let unfinished = folder.join("results.json.new");
+    std::fs::write(&unfinished, format!("{json}\n"))
+        .and_then(|()| std::fs::rename(&unfinished, folder.join("results.json")))
         .map_err(system("cannot write the results"))?;
     draw(middles(measured), folder)
 }

@@ -1,6 +1,7 @@
 //! What `warifu bench` prints and leaves behind, not how fast it is: that depends on the machine.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -118,6 +119,52 @@ fn several_numbers_of_tokens_are_measured_in_turns() {
     ] {
         assert_refused(&wrong, 2);
     }
+}
+
+/// Who ends it early keeps the rounds before.
+#[test]
+fn results_are_there_after_each_round() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut many_rounds = Command::new(env!("CARGO_BIN_EXE_warifu"))
+        .args([
+            "bench",
+            "--tokens",
+            "40",
+            "--clients",
+            "3",
+            "--seconds",
+            "1",
+        ])
+        .args(["--rounds", "1000", "--out"])
+        .arg(&out)
+        .arg("--folder")
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let results = out.join("results.json");
+    while !results.exists() {
+        assert!(many_rounds.try_wait().unwrap().is_none(), "it has ended");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    many_rounds.kill().unwrap();
+    many_rounds.wait().unwrap();
+    let kept: Vec<Value> = serde_json::from_slice(&std::fs::read(results).unwrap()).unwrap();
+    assert_eq!(kept[0]["round"], 1);
+}
+
+/// Before a bank is made, which takes long.
+#[test]
+fn a_folder_for_results_that_cannot_be_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("a-file");
+    std::fs::write(&taken, "").unwrap();
+    // Nor could a bank be made.
+    let nowhere = folder.path().join("nowhere");
+    let output = bench(&nowhere, &["--out", &taken.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--out"));
 }
 
 #[test]
