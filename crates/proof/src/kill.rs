@@ -37,6 +37,9 @@ const KILLS_PER_LOOK: u64 = 50;
 /// How often all of the database is checked, in kills.
 const KILLS_PER_FULL_CHECK: u64 = 2_000;
 
+/// How long to wait before it is looked again whether a new time step has brought fresh codes.
+const BETWEEN_LOOKS_FOR_CODES: Duration = Duration::from_millis(100);
+
 /// How a soak is run.
 #[derive(Clone, Debug)]
 pub struct KillSize {
@@ -165,6 +168,9 @@ struct Asked {
 impl Soak {
     /// Starts the program, drives it, and kills it a moment after its first accept.
     async fn cycle(&mut self, size: &KillSize) -> Result<()> {
+        while !self.plan.lock().await.has_fresh() {
+            tokio::time::sleep(BETWEEN_LOOKS_FOR_CODES).await;
+        }
         let started = Watch::start();
         let mut child = self.server.start()?;
         let first_accept = Arc::new(Notify::new());

@@ -17,6 +17,8 @@ const REMEMBERED_MAX: usize = 64;
 const WRONG: u32 = 20;
 const TWICE: u32 = 15;
 const REPLAYED: u32 = 10;
+/// One token of so many has a code that was not asked for yet, or the program is not started: it would seem to take long for its first accept.
+const FRESH_ONE_OF: usize = 100;
 
 /// One request. No `Debug`: it holds a code.
 #[derive(Clone)]
@@ -114,6 +116,13 @@ impl Plan {
             code: holder.code_but(&holder.near(here), self.rng.next_u32()),
             replay: false,
         }
+    }
+
+    /// Whether there are enough codes that were not asked for. If not, there are when the next time step begins.
+    pub(super) fn has_fresh(&self) -> bool {
+        let here = self.here();
+        let fresh = self.unused.iter().filter(|&&step| step <= here + 1).count();
+        fresh * FRESH_ONE_OF >= self.unused.len()
     }
 
     /// The next token that has a code that was not asked for; the same code again, when all are used up for now.
