@@ -5,23 +5,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-fn bench(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_warifu"))
-        .args([
-            "bench",
-            "--tokens",
-            "40",
-            "--clients",
-            "3",
-            "--seconds",
-            "1",
-        ])
+/// A bench that is over soon, whose bank is made in `folder`.
+fn small_bench(folder: &std::path::Path, arguments: &[&str]) -> Command {
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_warifu"));
+    bench
+        .args(["bench", "--tokens", "40", "--clients", "3"])
+        .args(["--seconds", "1"])
         .args(arguments)
         .arg("--folder")
         .arg(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap()
+        .env("NO_COLOR", "1");
+    bench
+}
+
+fn bench(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    small_bench(folder, arguments).output().unwrap()
 }
 
 /// The first of these options is told to be wrong, with this exit status.
@@ -126,25 +124,17 @@ fn several_numbers_of_tokens_are_measured_in_turns() {
 fn results_are_there_after_each_round() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let mut many_rounds = Command::new(env!("CARGO_BIN_EXE_warifu"))
-        .args([
-            "bench",
-            "--tokens",
-            "40",
-            "--clients",
-            "3",
-            "--seconds",
-            "1",
-        ])
-        .args(["--rounds", "1000", "--out"])
-        .arg(&out)
-        .arg("--folder")
-        .arg(folder.path())
+    let rounds = ["--rounds", "1000", "--out", &out.to_string_lossy()];
+    let mut many_rounds = small_bench(folder.path(), &rounds)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let results = out.join("results.json");
-    while !results.exists() {
+    // A minute; all of the rounds would take hours.
+    for _ in 0..1_200 {
+        if results.exists() {
+            break;
+        }
         assert!(many_rounds.try_wait().unwrap().is_none(), "it has ended");
         std::thread::sleep(Duration::from_millis(50));
     }
