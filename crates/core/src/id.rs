@@ -9,19 +9,47 @@ use crate::time::UnixMillis;
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// Characters of a record's id.
+const LENGTH: usize = 26;
+
+/// What each byte stands for in Crockford's base 32; [`u8::MAX`] for what no id holds.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        digits[CROCKFORD[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+
 /// 26 characters of Crockford base 32: 48 bits of milliseconds, then 80 random bits, so that ids made later sort later
 /// and an index stays dense. Randomness comes from the caller (R07).
 fn time_ordered(now: UnixMillis, rng: &mut impl CryptoRng) -> String {
     let mut random = [0_u8; 16];
     rng.fill_bytes(&mut random[6..]);
     random[..6].copy_from_slice(&now.0.max(0).to_be_bytes()[2..]);
-    let mut bits = u128::from_be_bytes(random);
-    let mut text = [0_u8; 26];
+    text_of(random)
+}
+
+/// 128 bits as 26 characters, the first of which stands for three bits.
+fn text_of(bytes: [u8; 16]) -> String {
+    let mut bits = u128::from_be_bytes(bytes);
+    let mut text = [0_u8; LENGTH];
     for place in text.iter_mut().rev() {
         *place = CROCKFORD[(bits & 31) as usize];
         bits >>= 5;
     }
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// What [`text_of`] makes this text of, if it does.
+fn bytes_of(text: &str) -> Option<[u8; 16]> {
+    let text: [u8; LENGTH] = text.as_bytes().try_into().ok()?;
+    let digits = text.map(|byte| DIGITS[usize::from(byte)]);
+    let fits = digits[0] < 8 && digits.iter().all(|digit| *digit < 32);
+    let bits = |bits: u128, digit: &u8| bits << 5 | u128::from(*digit);
+    fits.then(|| digits.iter().fold(0, bits).to_be_bytes())
 }
 
 macro_rules! record_id {
@@ -50,6 +78,19 @@ macro_rules! record_id {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The same in 16 bytes, most significant first, for where many are kept in memory; `None` for what [`Self::new`] does not
+            /// make, as an id that was stored may be.
+            #[must_use]
+            pub fn to_bytes(&self) -> Option<[u8; 16]> {
+                bytes_of(&self.0)
+            }
+
+            /// The id of [`Self::to_bytes`].
+            #[must_use]
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(text_of(bytes))
             }
         }
 
@@ -94,14 +135,8 @@ impl AuditId {
     /// The time that the id begins with; `None` for what is no id that this program makes.
     #[must_use]
     pub fn made_at(&self) -> Option<UnixMillis> {
-        const TIME: usize = 10;
-        let digit = |byte: u8| CROCKFORD.iter().position(|digit| *digit == byte);
-        let digits: Option<Vec<usize>> = self.0.bytes().map(digit).collect();
-        let digits = digits.filter(|digits| digits.len() == 26)?;
-        let time = digits[..TIME].iter().try_fold(0_i64, |time, digit| {
-            Some(time * 32 + i64::try_from(*digit).ok()?)
-        })?;
-        Some(UnixMillis(time)).filter(|at| at.0 < 1 << 48)
+        let bits = u128::from_be_bytes(self.to_bytes()?);
+        i64::try_from(bits >> 80).ok().map(UnixMillis)
     }
 }
 
@@ -430,6 +465,32 @@ mod tests {
             "80000000000000000000000000",
         ] {
             assert_eq!(AuditId::from_stored(wrong).made_at(), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_the_same_in_bytes_and_what_is_no_id_has_none() {
+        let mut rng = ChaCha20Rng::from_seed([12; 32]);
+        for at in [0, 1_790_000_000_123, (1 << 48) - 1] {
+            let id = TokenId::new(UnixMillis(at), &mut rng);
+            let bytes = id.to_bytes().unwrap();
+            assert_eq!(TokenId::from_bytes(bytes), id);
+            assert_eq!(bytes[..6], at.to_be_bytes()[2..]);
+        }
+        let last = "7zzzzzzzzzzzzzzzzzzzzzzzzz";
+        let stored = TokenId::from_stored(last);
+        assert_eq!(stored.to_bytes(), Some([u8::MAX; 16]));
+        for wrong in [
+            "",
+            "token-1",
+            &last[1..],
+            &format!("{last}0"),
+            &last.to_uppercase(),
+            &last.replacen('7', "8", 1),
+            &last.replacen('z', "u", 1),
+            &last.replacen("zz", "é", 1),
+        ] {
+            assert_eq!(TokenId::from_stored(wrong).to_bytes(), None, "{wrong}");
         }
     }
 

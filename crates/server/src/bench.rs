@@ -31,12 +31,12 @@ pub use rounds::{Repeated, Spread, compare};
 
 /// Turns that each of the two is measured in; the median counts, so that a moment's noise does not.
 const TURNS: usize = 5;
-/// How long each of the two is driven before it is measured; the node as often as it takes until SQLite's log does not become longer any more, but no more often than
-/// [`WARM_UPS_MAX`]. The log grows until it is carried over for the first time (60 MiB), and is written over in place after that. As long as it grows, each commit writes the
-/// new size of the file as well, which one client alone waits for.
+/// How long each of the two is driven before it is measured; the node as often as it takes until every token had its turn and SQLite's log does not become longer any more, but
+/// no more often than [`WARM_UPS_MAX`]. The node remembers whom it has seen. The log grows until it is carried over for the first time (60 MiB), and is written over in place after that. As long as it grows,
+/// each commit writes the new size of the file as well, which one client alone waits for.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// A disk that needs more than this is measured with a log that grows; `log_grew_mb` says so.
-const WARM_UPS_MAX: usize = 20;
+/// What needs more than this is measured as it is then; `warmed_up_by` and `log_grew_mb` say so.
+const WARM_UPS_MAX: usize = 60;
 /// What a log that is written over grows by at most, while it is driven once: no carrying over begins at the very same length as the last one.
 const LOG_STEADY_BYTES: u64 = 1024 * 1024;
 /// Connections to PostgreSQL.
@@ -73,6 +73,8 @@ pub struct Measured {
     pub empty_client_us: f64,
     /// One small write over what stands in a file already, with its fsync, in the folder of the bench: the median.
     pub fsync_ms: f64,
+    /// Verifications before it was measured. Where they are fewer than the tokens, some users came for the first time while it was.
+    pub warmed_up_by: usize,
     /// How much longer SQLite's log became while it was measured, in MiB. Much more than nothing: the disk was too slow for the warm-up, and had more to do for each commit
     /// than that of a node that has run for a while.
     pub log_grew_mb: f64,
@@ -211,7 +213,7 @@ impl Bench {
         let start_ms = began.elapsed().as_secs_f64() * 1_000.0;
         let idle_mb = node.resident_mb()?;
         let turn = duration / u32::try_from(TURNS).unwrap_or(1);
-        self.warm_up(&mut load, &mut node).await?;
+        let warmed_up_by = self.warm_up(&mut load, &mut node).await?;
         let log_bytes = self.log_bytes();
         let (mut empty, mut verified) = (Vec::new(), Vec::new());
         let (mut empty_used, mut used) = (Vec::new(), Vec::new());
@@ -241,6 +243,7 @@ impl Bench {
             empty_node_us: empty_used.node.all_us,
             empty_client_us: empty_used.client.all_us,
             fsync_ms: fsync_ms(&self.folder)?,
+            warmed_up_by,
             log_grew_mb: mebibytes(self.log_bytes().saturating_sub(log_bytes)),
             idle_mb,
             resident_mb: node.resident_mb()?,
@@ -259,22 +262,24 @@ impl Bench {
         Ok(measured)
     }
 
-    /// Warms both up, so that neither is measured while the other's caches fill, nor while the node's log grows.
+    /// Warms both up, so that neither is measured while the other's caches fill, nor while the node's log grows. Gives how many codes it took.
     async fn warm_up(
         &self,
         load: &mut load::Load,
         node: &mut node::Node,
-    ) -> Result<(), BenchError> {
+    ) -> Result<usize, BenchError> {
         load.empty(WARM_UP).await?;
+        let mut answers = 0;
         for _ in 0..WARM_UPS_MAX {
             let before = self.log_bytes();
             load.make_ready(WARM_UP)?;
-            load.verify(node, WARM_UP).await?;
-            if self.log_bytes() < before + LOG_STEADY_BYTES {
+            answers += load.verify(node, WARM_UP).await?.answers();
+            let all_came = answers >= self.bank.tokens as usize;
+            if all_came && self.log_bytes() < before + LOG_STEADY_BYTES {
                 break;
             }
         }
-        Ok(())
+        Ok(answers)
     }
 
     /// How long SQLite's log is; 0 beside PostgreSQL, and where there is none.

@@ -228,10 +228,11 @@ impl Keys {
         column: &Column<'_>,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        match self.unseal_at_once(column, sealed.to_vec()) {
+        let sealed = Sealed::from_stored(sealed.to_vec());
+        match self.unseal_at_once(column, &sealed) {
             Err(VaultError::UnknownKey) => {
                 self.load_data_keys().await?;
-                Ok(self.unseal_at_once(column, sealed.to_vec())?)
+                Ok(self.unseal_at_once(column, &sealed)?)
             }
             other => Ok(other?),
         }
@@ -244,10 +245,9 @@ impl Keys {
     pub(super) fn unseal_at_once(
         &self,
         column: &Column<'_>,
-        sealed: Vec<u8>,
+        sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let sealed = Sealed::from_stored(sealed);
-        column.at(|place| self.vault.open(place, &sealed))
+        column.at(|place| self.vault.open(place, sealed))
     }
 
     /// Opens with every stored data key; none of them seals before it was granted to this node.

@@ -6,6 +6,7 @@ mod bearer;
 mod for_client;
 mod ground;
 mod queue;
+mod sealed;
 mod told;
 mod traffic;
 

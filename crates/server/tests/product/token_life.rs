@@ -9,8 +9,9 @@ use warifu_core::refusal::Refusal;
 use warifu_core::service::Policy;
 use warifu_core::session::Stage;
 use warifu_core::sign_in::Destination;
-use warifu_core::time::{DAY_MS, HOUR_MS, UnixMillis};
+use warifu_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, UnixMillis};
 use warifu_core::token::{RevokedBy, Standing, TokenState};
+use warifu_server::app::App;
 use warifu_server::app::housekeeping::EXPIRED_KEPT_MS;
 use warifu_server::app::manage::Task;
 use warifu_server::app::sign_in::SignedIn;
@@ -34,6 +35,7 @@ on_both_databases! {
     r27_an_expired_code_is_refused_on_the_page_and_not_counted,
     r27_the_relying_bank_is_told_expired_and_nothing_is_counted,
     a_node_that_remembers_the_old_end_sees_the_renewal,
+    a_node_that_remembers_a_revoked_token_finds_the_new_one,
     an_expired_token_does_not_block_its_user,
     a_session_from_before_the_end_issues_a_new_token_too,
     a_new_token_after_the_end_is_no_new_set_of_tries,
@@ -77,9 +79,14 @@ async fn expires_at(bank: &Bank) -> Option<UnixMillis> {
 
 /// What the page says to the code of this moment.
 async fn typed(bank: &Bank, phone: &Phone) -> Verified {
+    typed_at(bank, &bank.app, phone).await
+}
+
+/// The same of a node.
+async fn typed_at(bank: &Bank, node: &App, phone: &Phone) -> Verified {
     let session = bank.session("hanako").await;
     let code = phone.code(bank.app.now());
-    bank.app.verify(&session, &code, &origin()).await.unwrap()
+    node.verify(&session, &code, &origin()).await.unwrap()
 }
 
 async fn suspend(bank: &Bank, phone: &Phone) {
@@ -307,17 +314,51 @@ async fn r27_the_relying_bank_is_told_expired_and_nothing_is_counted(database: T
     assert_eq!(status.json["tries_left"], 0);
 }
 
+/// Remembered sealed after the first code, and opened after the second.
 async fn a_node_that_remembers_the_old_end_sees_the_renewal(database: TestDatabase) {
     let (bank, phone, end) = with_phone(database).await;
-    // Who comes a second time is remembered.
-    for before in [2 * HOUR_MS, HOUR_MS] {
-        bank.set_clock(end.plus_ms(-before));
-        assert!(matches!(typed(&bank, &phone).await, Verified::SignedIn(_)));
+    let (once, other) = (bank.node().await, bank.node().await);
+    for (node, before) in [(&bank.app, 3), (&bank.app, 2), (&once, 1)] {
+        bank.set_clock(end.plus_ms(-before * HOUR_MS));
+        assert!(matches!(
+            typed_at(&bank, node, &phone).await,
+            Verified::SignedIn(_)
+        ));
     }
-    let other = bank.node().await;
     asked(&other, &phone, Ask::Renew, NONCE).await;
-    bank.set_clock(end);
-    assert!(matches!(typed(&bank, &phone).await, Verified::SignedIn(_)));
+    for (node, after) in [(&bank.app, 0), (&once, 1)] {
+        bank.set_clock(end.plus_ms(after * HOUR_MS));
+        assert!(matches!(
+            typed_at(&bank, node, &phone).await,
+            Verified::SignedIn(_)
+        ));
+    }
+}
+
+async fn a_node_that_remembers_a_revoked_token_finds_the_new_one(database: TestDatabase) {
+    let bank = Bank::open(database).await;
+    let old = bank.phone("hanako").await;
+    let (once, twice) = (bank.node().await, bank.node().await);
+    for node in [&twice, &twice, &once] {
+        bank.clock.advance(MINUTE_MS);
+        assert!(matches!(
+            typed_at(&bank, node, &old).await,
+            Verified::SignedIn(_)
+        ));
+    }
+    manage(&bank, Task::Revoke).await;
+    bank.clock.advance(2 * DAY_MS);
+    let new = bank.phone("hanako").await;
+    for node in [&twice, &once] {
+        bank.clock.advance(MINUTE_MS);
+        let refused = typed_at(&bank, node, &old).await;
+        assert!(matches!(
+            refused,
+            Verified::Refused(Refusal::CodeWrong { .. })
+        ));
+        let right = typed_at(&bank, node, &new).await;
+        assert!(matches!(right, Verified::SignedIn(_)));
+    }
 }
 
 async fn an_expired_token_does_not_block_its_user(database: TestDatabase) {

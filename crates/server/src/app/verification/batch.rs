@@ -181,7 +181,7 @@ impl Verifier {
         jobs.iter_mut()
             .map(|job| {
                 let then = job.known.take().filter(|known| !known.bearer.is_over(now));
-                then.or_else(|| self.opened.known(&job.question.login, now))
+                then.or_else(|| self.remembered(&job.question.login, now))
             })
             .collect()
     }
@@ -201,7 +201,7 @@ impl Verifier {
             return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
-        let look = |question: &Arc<Question>| self.opened.known(&question.login, now);
+        let look = |question: &Arc<Question>| self.remembered(&question.login, now);
         let known = questions.iter().map(look).collect();
         let settled = self
             .attempt(questions, known, now, wait, Steps::Several)

@@ -10,9 +10,11 @@ use warifu_core::id::{ContractId, TokenId, UserId};
 use warifu_core::life::is_over;
 use warifu_core::oath::{Parameters, Seed, totp};
 use warifu_core::time::UnixMillis;
-use warifu_store::{CounterNo, Login, StoredBearer};
+use warifu_store::{CounterNo, Login, StoredBearer, StoredSeed};
+use warifu_vault::Sealed;
 
 use super::batch::Verifier;
+use super::sealed::SealedBearers;
 use crate::app::Failure;
 use crate::app::keys::Column;
 
@@ -22,9 +24,13 @@ const OPENED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).expect("more than non
 /// Bits of the filter of logins that came, for each that it takes. Of those who come for the first time one in thirty is taken for one who came before, at most one in sixteen.
 const LATELY_BITS: usize = 16;
 
-/// Opened tokens by their users' logins. What it holds never changes while the token lives, but the
+/// Tokens by their users' logins: opened of those that are used often, sealed of the others. What it holds never changes while the token lives, but the
 /// end of its life, which a renewal puts off; and that it lives is looked at in each transaction.
-pub(in crate::app) struct Opened(Mutex<Tokens>);
+#[derive(Default)]
+pub(in crate::app) struct Opened {
+    tokens: Mutex<Tokens>,
+    sealed: Mutex<SealedBearers>,
+}
 
 struct Tokens {
     remembered: LruCache<Login, Arc<Bearer>>,
@@ -62,18 +68,22 @@ impl Lately {
     }
 }
 
-impl Default for Opened {
+impl Default for Tokens {
     fn default() -> Self {
-        Self(Mutex::new(Tokens {
+        Self {
             remembered: LruCache::new(OPENED_MAX),
             lately: Lately::new(),
-        }))
+        }
     }
 }
 
 impl Opened {
     fn tokens(&self) -> MutexGuard<'_, Tokens> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sealed(&self) -> MutexGuard<'_, SealedBearers> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers a token, if its user came before not long ago; in place of what is remembered of that user, always.
@@ -85,7 +95,7 @@ impl Opened {
     }
 
     /// Who is remembered of a login, with what the token shows around `now`. One that is over is forgotten: another node may have renewed it, so it is looked at again.
-    pub(super) fn known(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
+    fn known(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
         let mut tokens = self.tokens();
         let bearer = tokens.remembered.get(login).map(Arc::clone)?;
         if bearer.is_over(now) {
@@ -102,6 +112,8 @@ impl Opened {
         if (tokens.remembered.peek(login)).is_some_and(|bearer| bearer.token_id == *token_id) {
             tokens.remembered.pop(login);
         }
+        drop(tokens);
+        self.sealed().forget(login, token_id);
     }
 }
 
@@ -167,7 +179,25 @@ impl Found {
 }
 
 impl Verifier {
-    /// Who is behind a login, from what the database has; perhaps it is remembered.
+    /// Who is remembered of a login, opened or sealed, with what the token shows around `now`.
+    pub(super) fn remembered(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
+        if let Some(known) = self.opened.known(login, now) {
+            return Some(known);
+        }
+        let (user_id, contract_id, token) = self.opened.sealed().get(login)?;
+        let token_id = token.token_id.clone();
+        let opened = self.opened_of(user_id, contract_id, token);
+        let lives = opened.ok().filter(|(bearer, _)| !bearer.is_over(now));
+        let Some((bearer, _)) = lives else {
+            // Another node may have renewed it, or the data keys are to be read anew: the database is asked.
+            self.opened.sealed().forget(login, &token_id);
+            return None;
+        };
+        self.opened.remember_if_again(login, &bearer);
+        Some(Known::of(bearer, now))
+    }
+
+    /// Who is behind a login, from what the database has; it is remembered, if there is a token that lives.
     ///
     /// # Errors
     /// [`Failure::Vault`] when the seed cannot be opened, with the data keys that are known; [`Failure::Fault`] for a token without a counter.
@@ -177,13 +207,29 @@ impl Verifier {
         stored: StoredBearer,
         now: UnixMillis,
     ) -> Result<Found, Failure> {
+        let (user_id, contract_id) = (stored.user_id, stored.contract_id);
         let Some(token) = stored.token else {
             return Ok(Found::NoToken {
-                user_id: stored.user_id,
-                contract_id: stored.contract_id,
+                user_id,
+                contract_id,
                 reopens_at: stored.reopens_at,
             });
         };
+        let (bearer, sealed) = self.opened_of(user_id, contract_id, token)?;
+        if !bearer.is_over(now) {
+            self.opened.sealed().put(login, &bearer, &sealed);
+            self.opened.remember_if_again(login, &bearer);
+        }
+        Ok(Found::Bearer(Known::of(bearer, now)))
+    }
+
+    /// The bearer with the opened seed, and the seed as it was stored.
+    fn opened_of(
+        &self,
+        user_id: UserId,
+        contract_id: ContractId,
+        token: StoredSeed,
+    ) -> Result<(Arc<Bearer>, Sealed), Failure> {
         let counter_no = token
             .counter_no
             .ok_or(Failure::fault("a token has no counter"))?;
@@ -191,12 +237,13 @@ impl Verifier {
             row: token.token_id.as_str(),
             parameters: &token.parameters,
         };
-        let mut bytes = self.keys.unseal_at_once(&column, token.sealed_seed)?;
+        let sealed = Sealed::from_stored(token.sealed_seed);
+        let mut bytes = self.keys.unseal_at_once(&column, &sealed)?;
         let seed = Seed::new(std::mem::take(&mut *bytes), token.parameters.algorithm)
             .ok_or(Failure::fault("a stored seed has the wrong length"))?;
         let bearer = Arc::new(Bearer {
-            user_id: stored.user_id,
-            contract_id: stored.contract_id,
+            user_id,
+            contract_id,
             token_id: token.token_id,
             counter_no,
             parameters: token.parameters,
@@ -204,35 +251,38 @@ impl Verifier {
             expires_at: token.expires_at,
             seed,
         });
-        if !bearer.is_over(now) {
-            self.opened.remember_if_again(login, &bearer);
-        }
-        Ok(Found::Bearer(Known::of(bearer, now)))
+        Ok((bearer, sealed))
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use warifu_core::id::ServiceId;
     use warifu_core::service::Policy;
 
     use super::*;
     use crate::clock::system_rng;
 
-    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+    pub(in super::super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-    fn login(number: usize) -> Login {
+    pub(in super::super) fn login(number: usize) -> Login {
         Login {
             service_id: ServiceId::parse("sample-bank").unwrap(),
             login_id: format!("user{number}"),
         }
     }
 
-    fn bearer(expires_at: Option<UnixMillis>) -> Arc<Bearer> {
+    pub(in super::super) fn bearer(expires_at: Option<UnixMillis>) -> Arc<Bearer> {
+        Arc::new(bearer_with(Policy::manual().parameters, expires_at))
+    }
+
+    pub(in super::super) fn bearer_with(
+        parameters: Parameters,
+        expires_at: Option<UnixMillis>,
+    ) -> Bearer {
         let rng = &mut system_rng();
-        let parameters = Policy::manual().parameters;
         let seed = vec![7; parameters.algorithm.seed_len()];
-        Arc::new(Bearer {
+        Bearer {
             user_id: UserId::new(NOW, rng),
             contract_id: ContractId::new(NOW, rng),
             token_id: TokenId::new(NOW, rng),
@@ -241,7 +291,7 @@ mod tests {
             activated_at: NOW,
             expires_at,
             seed: Seed::new(seed, parameters.algorithm).unwrap(),
-        })
+        }
     }
 
     fn token_of(opened: &Opened, login: &Login, now: UnixMillis) -> Option<TokenId> {

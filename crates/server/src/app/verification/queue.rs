@@ -221,7 +221,7 @@ impl Queue {
             mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
         })?;
         let job = Job {
-            known: (self.verifier.opened).known(&question.login, self.verifier.clock.now()),
+            known: (self.verifier).remembered(&question.login, self.verifier.clock.now()),
             question: Arc::new(question),
             losses: 0,
             keys_were_read: false,
