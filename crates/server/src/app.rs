@@ -43,7 +43,7 @@ use crate::processors::{Processors, Work};
 use keys::Keys;
 use passwords::Passwords;
 use session::Session;
-use verification::{Opened, Queue, Verifier};
+use verification::{Queue, Remembered, Verifier};
 
 /// What the use cases need to know of how the product is set up.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl App {
             mail_waits: Arc::clone(&mail_waits),
             webhook_waits: Arc::clone(&webhook_waits),
             metrics: Arc::clone(&metrics),
-            opened: Arc::new(Opened::default()),
+            remembered: Arc::new(Remembered::default()),
             traffic: Arc::default(),
         };
         let seats = settings.processors.seats(Work::Verification);

@@ -274,11 +274,11 @@ impl Bench {
             let before = self.log_bytes();
             load.make_ready(WARM_UP)?;
             answers += load.verify(node, WARM_UP).await?.answers();
-            let all_came = answers >= self.bank.tokens as usize;
-            if all_came && self.log_bytes() < before + LOG_STEADY_BYTES {
+            if load.has_asked_for_all(self.step) && self.log_bytes() < before + LOG_STEADY_BYTES {
                 break;
             }
         }
+        load.scatter();
         Ok(answers)
     }
 

@@ -23,7 +23,7 @@ use super::{App, Failure};
 use queue::{Answer, Channel, Proof, Question};
 
 pub(super) use batch::Verifier;
-pub(super) use bearer::Opened;
+pub(super) use bearer::Remembered;
 pub use for_client::{ApiVerification, AskedCodes, ReleasersWord, Verification, Word};
 pub(super) use queue::Queue;
 pub use queue::{BATCH_MAX, VERIFIER, WAITING_MAX};

@@ -196,6 +196,20 @@ impl Load {
         steps.max().unwrap_or(0) + 2
     }
 
+    /// Whether each token had its turn since `step`.
+    pub(super) fn has_asked_for_all(&self, step: i64) -> bool {
+        let mut steps = (self.product.iter()).map(|client| client.step.load(Ordering::Relaxed));
+        steps.all(|now| now > step)
+    }
+
+    /// Lets each client go on from another part of its share. Of more users than a node remembers it knows those who came first, and in all shares those are the first ones.
+    pub(super) fn scatter(&mut self) {
+        let clients = self.product.len() as u64;
+        for (number, client) in (0..).zip(&mut self.product) {
+            client.go_on_from(number, clients);
+        }
+    }
+
     /// One verification, to see that the node is up.
     pub(super) async fn first_answer(&mut self) -> Result<(), BenchError> {
         if let Some(client) = self.product.first_mut() {
@@ -339,6 +353,17 @@ impl Client {
             }
         }
         Ok((self, Turn { latencies }))
+    }
+
+    /// Goes on from the token that this part of the share is before, at the next step.
+    fn go_on_from(&mut self, part: u64, parts: u64) {
+        let length = u64::from(self.share.end - self.share.start);
+        let skipped = u32::try_from(length * part / parts).unwrap_or(0);
+        let step = self.step.load(Ordering::Relaxed) + 1;
+        self.next = self.share.start + skipped;
+        self.step.store(step, Ordering::Release);
+        self.uncomputed = (self.next, step);
+        self.ready.clear();
     }
 
     /// Computes codes until so many are ready.

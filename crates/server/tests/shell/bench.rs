@@ -56,6 +56,7 @@ fn its_json_is_one_object_with_what_scripts_read() {
             "{figure}: {measured}"
         );
     }
+    assert!(measured["warmed_up_by"].as_u64() >= Some(40), "{measured}");
     assert!(measured["log_grew_mb"].as_f64() >= Some(0.0), "{measured}");
     assert_eq!(measured["tokens"], 40);
     assert_eq!(measured["clients"], 3);

@@ -16,9 +16,9 @@ use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Settlement, St
 use warifu_vault::VaultError;
 
 use super::Word;
-use super::bearer::{Bearer, Found, Known, Opened};
+use super::bearer::{Bearer, Found, Known, Remembered};
 use super::ground;
-use super::queue::{Answer, Channel, Codes, Job, Question};
+use super::queue::{Answer, Channel, Codes, Job, Question, Recall};
 use super::traffic::Traffic;
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
@@ -37,7 +37,7 @@ pub(in crate::app) struct Verifier {
     pub(in crate::app) mail_waits: Arc<Notify>,
     pub(in crate::app) webhook_waits: Arc<Notify>,
     pub(in crate::app) metrics: Arc<Metrics>,
-    pub(in crate::app) opened: Arc<Opened>,
+    pub(in crate::app) remembered: Arc<Remembered>,
     pub(in crate::app) traffic: Arc<Traffic>,
 }
 
@@ -176,12 +176,12 @@ impl Verifier {
         again
     }
 
-    /// Who is remembered of the askers: by what was known when each code came in, or now.
+    /// Who is remembered of the askers: who was when each code came in; when it was judged before, who is now.
     fn known(&self, jobs: &mut [Job], now: UnixMillis) -> Vec<Option<Arc<Known>>> {
         jobs.iter_mut()
-            .map(|job| {
-                let then = job.known.take().filter(|known| !known.bearer.is_over(now));
-                then.or_else(|| self.remembered(&job.question.login, now))
+            .map(|job| match std::mem::replace(&mut job.known, Recall::Now) {
+                Recall::AtArrival(known) => known.filter(|known| !known.bearer.is_over(now)),
+                Recall::Now => self.recall(&job.question.login, now),
             })
             .collect()
     }
@@ -201,7 +201,7 @@ impl Verifier {
             return Ok(settled);
         }
         // Another node came before us at one of them: that one is found out, and does not hold up the others.
-        let look = |question: &Arc<Question>| self.remembered(&question.login, now);
+        let look = |question: &Arc<Question>| self.recall(&question.login, now);
         let known = questions.iter().map(look).collect();
         let settled = self
             .attempt(questions, known, now, wait, Steps::Several)
@@ -436,7 +436,7 @@ impl Verifier {
         let hot = ground.counters.get(&bearer.counter_no);
         let Some(hot) = hot.filter(|hot| hot.counter.standing != Standing::Revoked) else {
             // What is remembered of this user is over; the next look finds the token that lives, if there is one.
-            self.opened.forget(&question.login, &bearer.token_id);
+            self.remembered.forget(&question.login, &bearer.token_id);
             return Draft::Again { lost: true };
         };
         if hot.user_disabled {

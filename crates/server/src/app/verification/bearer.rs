@@ -24,16 +24,16 @@ const OPENED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).expect("more than non
 /// Bits of the filter of logins that came, for each that it takes. Of those who come for the first time one in thirty is taken for one who came before, at most one in sixteen.
 const LATELY_BITS: usize = 16;
 
-/// Tokens by their users' logins: opened of those that are used often, sealed of the others. What it holds never changes while the token lives, but the
+/// Tokens by their users' logins: opened of those that are used often, sealed of all who came. What it holds never changes while the token lives, but the
 /// end of its life, which a renewal puts off; and that it lives is looked at in each transaction.
 #[derive(Default)]
-pub(in crate::app) struct Opened {
-    tokens: Mutex<Tokens>,
-    sealed: Mutex<SealedBearers>,
+pub(in crate::app) struct Remembered {
+    opened: Mutex<Opened>,
+    sealed: SealedBearers,
 }
 
-struct Tokens {
-    remembered: LruCache<Login, Arc<Bearer>>,
+struct Opened {
+    tokens: LruCache<Login, Arc<Bearer>>,
     lately: Lately,
 }
 
@@ -68,52 +68,48 @@ impl Lately {
     }
 }
 
-impl Default for Tokens {
+impl Default for Opened {
     fn default() -> Self {
         Self {
-            remembered: LruCache::new(OPENED_MAX),
+            tokens: LruCache::new(OPENED_MAX),
             lately: Lately::new(),
         }
     }
 }
 
-impl Opened {
-    fn tokens(&self) -> MutexGuard<'_, Tokens> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sealed(&self) -> MutexGuard<'_, SealedBearers> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+impl Remembered {
+    fn opened(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers a token, if its user came before not long ago; in place of what is remembered of that user, always.
     fn remember_if_again(&self, login: &Login, bearer: &Arc<Bearer>) {
-        let mut tokens = self.tokens();
-        if tokens.remembered.contains(login) || tokens.lately.note(login) {
-            tokens.remembered.put(login.clone(), Arc::clone(bearer));
+        let mut opened = self.opened();
+        if opened.tokens.contains(login) || opened.lately.note(login) {
+            opened.tokens.put(login.clone(), Arc::clone(bearer));
         }
     }
 
     /// Who is remembered of a login, with what the token shows around `now`. One that is over is forgotten: another node may have renewed it, so it is looked at again.
     fn known(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
-        let mut tokens = self.tokens();
-        let bearer = tokens.remembered.get(login).map(Arc::clone)?;
+        let mut opened = self.opened();
+        let bearer = opened.tokens.get(login).map(Arc::clone)?;
         if bearer.is_over(now) {
-            tokens.remembered.pop(login);
+            opened.tokens.pop(login);
             return None;
         }
-        drop(tokens);
+        drop(opened);
         Some(Known::of(bearer, now))
     }
 
     /// Forgets a token of a login; the next look finds the one that lives. One that was found since is not forgotten.
     pub(super) fn forget(&self, login: &Login, token_id: &TokenId) {
-        let mut tokens = self.tokens();
-        if (tokens.remembered.peek(login)).is_some_and(|bearer| bearer.token_id == *token_id) {
-            tokens.remembered.pop(login);
+        let mut opened = self.opened();
+        if (opened.tokens.peek(login)).is_some_and(|bearer| bearer.token_id == *token_id) {
+            opened.tokens.pop(login);
         }
-        drop(tokens);
-        self.sealed().forget(login, token_id);
+        drop(opened);
+        self.sealed.forget(login, token_id);
     }
 }
 
@@ -180,20 +176,20 @@ impl Found {
 
 impl Verifier {
     /// Who is remembered of a login, opened or sealed, with what the token shows around `now`.
-    pub(super) fn remembered(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
-        if let Some(known) = self.opened.known(login, now) {
+    pub(super) fn recall(&self, login: &Login, now: UnixMillis) -> Option<Arc<Known>> {
+        if let Some(known) = self.remembered.known(login, now) {
             return Some(known);
         }
-        let (user_id, contract_id, token) = self.opened.sealed().get(login)?;
+        let (user_id, contract_id, token) = self.remembered.sealed.get(login)?;
         let token_id = token.token_id.clone();
         let opened = self.opened_of(user_id, contract_id, token);
         let lives = opened.ok().filter(|(bearer, _)| !bearer.is_over(now));
         let Some((bearer, _)) = lives else {
             // Another node may have renewed it, or the data keys are to be read anew: the database is asked.
-            self.opened.sealed().forget(login, &token_id);
+            self.remembered.sealed.forget(login, &token_id);
             return None;
         };
-        self.opened.remember_if_again(login, &bearer);
+        self.remembered.remember_if_again(login, &bearer);
         Some(Known::of(bearer, now))
     }
 
@@ -217,8 +213,8 @@ impl Verifier {
         };
         let (bearer, sealed) = self.opened_of(user_id, contract_id, token)?;
         if !bearer.is_over(now) {
-            self.opened.sealed().put(login, &bearer, &sealed);
-            self.opened.remember_if_again(login, &bearer);
+            self.remembered.sealed.put(login, &bearer, &sealed);
+            self.remembered.remember_if_again(login, &bearer);
         }
         Ok(Found::Bearer(Known::of(bearer, now)))
     }
@@ -260,6 +256,7 @@ pub(super) mod tests {
     use warifu_core::id::ServiceId;
     use warifu_core::service::Policy;
 
+    use super::super::sealed::tests::sealed_with;
     use super::*;
     use crate::clock::system_rng;
 
@@ -294,8 +291,8 @@ pub(super) mod tests {
         }
     }
 
-    fn token_of(opened: &Opened, login: &Login, now: UnixMillis) -> Option<TokenId> {
-        let known = opened.known(login, now)?;
+    fn token_of(remembered: &Remembered, login: &Login, now: UnixMillis) -> Option<TokenId> {
+        let known = remembered.known(login, now)?;
         Some(known.bearer.token_id.clone())
     }
 
@@ -315,29 +312,48 @@ pub(super) mod tests {
 
     #[test]
     fn a_token_is_remembered_the_second_time_and_then_replaced_at_once() {
-        let opened = Opened::default();
+        let remembered = Remembered::default();
         let (who, first, second) = (login(0), bearer(None), bearer(None));
-        opened.remember_if_again(&who, &first);
-        assert!(token_of(&opened, &who, NOW).is_none());
-        opened.remember_if_again(&who, &first);
-        assert!(token_of(&opened, &who, NOW).is_some_and(|id| id == first.token_id));
+        remembered.remember_if_again(&who, &first);
+        assert!(token_of(&remembered, &who, NOW).is_none());
+        remembered.remember_if_again(&who, &first);
+        assert!(token_of(&remembered, &who, NOW).is_some_and(|id| id == first.token_id));
         // Also when the filter has begun anew.
-        opened.tokens().lately = Lately::new();
-        opened.remember_if_again(&who, &second);
-        opened.forget(&who, &first.token_id);
-        assert!(token_of(&opened, &who, NOW).is_some_and(|id| id == second.token_id));
-        opened.forget(&who, &second.token_id);
-        assert!(token_of(&opened, &who, NOW).is_none());
+        remembered.opened().lately = Lately::new();
+        remembered.remember_if_again(&who, &second);
+        remembered.forget(&who, &first.token_id);
+        assert!(token_of(&remembered, &who, NOW).is_some_and(|id| id == second.token_id));
+        remembered.forget(&who, &second.token_id);
+        assert!(token_of(&remembered, &who, NOW).is_none());
+    }
+
+    #[test]
+    fn of_an_opened_and_a_sealed_token_only_the_named_one_is_forgotten() {
+        let remembered = Remembered::default();
+        let (who, old, new) = (login(0), bearer(None), bearer(None));
+        (0..2).for_each(|_| remembered.remember_if_again(&who, &old));
+        remembered.sealed.put(&who, &new, &sealed_with(32, 1));
+        let sealed = || {
+            remembered
+                .sealed
+                .get(&who)
+                .map(|(_, _, token)| token.token_id)
+        };
+        remembered.forget(&who, &old.token_id);
+        assert!(token_of(&remembered, &who, NOW).is_none());
+        assert!(sealed().is_some_and(|id| id == new.token_id));
+        remembered.forget(&who, &new.token_id);
+        assert!(sealed().is_none());
     }
 
     #[test]
     fn a_token_that_is_over_does_not_stay() {
-        let opened = Opened::default();
+        let remembered = Remembered::default();
         let (who, end) = (login(0), NOW.plus_ms(1_000));
         let over = bearer(Some(end));
-        (0..2).for_each(|_| opened.remember_if_again(&who, &over));
-        assert!(token_of(&opened, &who, end.plus_ms(-1)).is_some());
-        assert!(token_of(&opened, &who, end).is_none());
+        (0..2).for_each(|_| remembered.remember_if_again(&who, &over));
+        assert!(token_of(&remembered, &who, end.plus_ms(-1)).is_some());
+        assert!(token_of(&remembered, &who, end).is_none());
         assert_eq!(Arc::strong_count(&over), 1, "and its seed is wiped");
     }
 }

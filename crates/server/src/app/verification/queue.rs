@@ -118,12 +118,20 @@ pub(super) enum Answer {
     OldCaller,
 }
 
+/// Who is remembered of a question's login.
+pub(super) enum Recall {
+    /// Who was when it came in; for its first judgement. Who was not is looked for in the database.
+    AtArrival(Option<Arc<Known>>),
+    /// Who will be when it is judged again.
+    Now,
+}
+
 /// A question that waits for its answer.
 pub(super) struct Job {
     /// Shared with the thread that judges it.
     pub(super) question: Arc<Question>,
-    /// Who was remembered when it came in. Taken by its first judgement: another one looks again.
-    pub(super) known: Option<Arc<Known>>,
+    /// Whom its judgement goes by, if anybody is remembered.
+    pub(super) known: Recall,
     /// How often another node's write came between.
     pub(super) losses: u32,
     /// Whether the data keys were read anew for it.
@@ -221,7 +229,10 @@ impl Queue {
             mpsc::error::TrySendError::Closed(_) => Failure::fault("the verification has ended"),
         })?;
         let job = Job {
-            known: (self.verifier).remembered(&question.login, self.verifier.clock.now()),
+            known: Recall::AtArrival(
+                self.verifier
+                    .recall(&question.login, self.verifier.clock.now()),
+            ),
             question: Arc::new(question),
             losses: 0,
             keys_were_read: false,
