@@ -75,6 +75,7 @@ worker.addEventListener('fetch', (event) => {
   if (INTEGRITY.has(path)) event.respondWith(ofThisVersion(path));
 });
 
-worker.addEventListener('message', ({ data }) => {
-  if (data === 'take over') worker.skipWaiting();
+worker.addEventListener('message', (event) => {
+  // It must not be stopped before it has taken over.
+  if (event.data === 'take over') event.waitUntil(worker.skipWaiting());
 });

@@ -35,6 +35,18 @@ impl CounterNo {
         let random = i64::from(random) & ((1 << OTHER_BITS) - 1);
         Self(first_of(now) | random)
     }
+
+    /// The same as bytes, most significant first, for where many are kept in memory.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The number of [`Self::to_bytes`].
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(i64::from_be_bytes(bytes))
+    }
 }
 
 impl From<CounterNo> for Value {

@@ -13,7 +13,7 @@ const KEY_LENGTH: usize = 32;
 const ID_LENGTH: usize = 16;
 const NONCE_LENGTH: usize = 12;
 const TAG_LENGTH: usize = 16;
-pub(crate) const HEADER_LENGTH: usize = 1 + ID_LENGTH;
+const HEADER_LENGTH: usize = 1 + ID_LENGTH;
 
 pub(crate) type KeyBytes = Zeroizing<[u8; KEY_LENGTH]>;
 

@@ -1,7 +1,5 @@
 //! What is sealed, and where it belongs.
 
-use crate::key::HEADER_LENGTH;
-
 /// Where a sealed value belongs. All of it is authenticated with the value (R63), so a blob that was moved to another
 /// row, or whose row's parameters were changed, does not open.
 #[derive(Clone, Copy)]
@@ -48,13 +46,6 @@ impl Sealed {
     #[must_use]
     pub fn from_stored(bytes: Vec<u8>) -> Self {
         Self(bytes)
-    }
-
-    /// The header, which all have in common that one key sealed, and the rest, for where many are kept in memory: stored are the two
-    /// together. `None` for what is too short to be sealed.
-    #[must_use]
-    pub fn split_header(&self) -> Option<(&[u8], &[u8])> {
-        self.0.split_at_checked(HEADER_LENGTH)
     }
 
     /// The bytes to store.

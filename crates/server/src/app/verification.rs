@@ -6,7 +6,8 @@ mod bearer;
 mod for_client;
 mod ground;
 mod queue;
-mod sealed;
+mod remembered;
+mod shelf;
 mod told;
 mod traffic;
 
@@ -23,10 +24,10 @@ use super::{App, Failure};
 use queue::{Answer, Channel, Proof, Question};
 
 pub(super) use batch::Verifier;
-pub(super) use bearer::Remembered;
 pub use for_client::{ApiVerification, AskedCodes, ReleasersWord, Verification, Word};
 pub(super) use queue::Queue;
 pub use queue::{BATCH_MAX, VERIFIER, WAITING_MAX};
+pub(super) use remembered::Remembered;
 
 /// What came of a code that was typed into the verification page.
 pub enum Verified {

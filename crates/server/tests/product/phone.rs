@@ -12,7 +12,6 @@ use warifu_activation::server::Setup;
 use warifu_activation::{ActivationPassword, Binding, DeviceKey, Id, Randomness};
 use warifu_core::audit::Origin;
 use warifu_core::oath::{self, totp};
-use warifu_core::service::Policy;
 use warifu_core::time::UnixMillis;
 use warifu_server::app::session::Session;
 use warifu_server::app::{App, Failure};
@@ -172,7 +171,7 @@ impl Phone {
     pub(crate) fn of(pending: &Pending, reply: &[u8]) -> Self {
         let response = FinishResponse::decode(reply).unwrap();
         let activated = pending.confirm(&response).unwrap();
-        let parameters = Policy::manual().parameters;
+        let parameters = activated.parameters;
         let seed = activated.seed.expose().to_vec();
         Self {
             token_id: activated.token_id.as_str().to_owned(),

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use warifu_core::oath::{Algorithm, Parameters};
 use warifu_core::refusal::Refusal;
+use warifu_core::service::Policy;
 use warifu_core::session::Stage;
 use warifu_core::suspension::Releasers;
 use warifu_core::time::{DAY_MS, MINUTE_MS};
 use warifu_core::token::{RevokedBy, Standing, TokenState};
-use warifu_server::app::Failure;
 use warifu_server::app::verification::Verified;
+use warifu_server::app::{App, Failure};
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
 use crate::bank::{Bank, origin, refused};
-use crate::phone::issue_hollow;
+use crate::phone::{Phone, issue_hollow};
 
 on_both_databases!(
     r12_one_code_sent_64_times_at_once_to_two_nodes_is_accepted_once,
@@ -26,6 +28,7 @@ on_both_databases!(
     r27_only_an_activated_or_used_token_verifies,
     a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made,
     a_user_who_came_before_is_not_looked_for_again,
+    a_token_of_sha_512_verifies_each_time,
 );
 
 /// What became of a try, in a word.
@@ -365,30 +368,45 @@ async fn a_seed_that_another_node_sealed_is_opened_with_the_key_that_it_made(
 async fn a_user_who_came_before_is_not_looked_for_again(database: TestDatabase) {
     let bank = Bank::open(database).await;
     let phone = bank.phone("hanako").await;
-    let (never, once, twice) = (bank.node().await, bank.node().await, bank.node().await);
-    for node in [&twice, &twice, &once] {
-        let session = bank.session("hanako").await;
-        let code = phone.code(bank.app.now());
-        let done = node.verify(&session, &code, &origin()).await;
-        assert_eq!(word(&done), "accepted");
-        bank.clock.advance(MINUTE_MS);
-    }
+    let other = bank.node().await;
+    assert_eq!(type_at(&bank, &bank.app, &phone).await, "accepted");
     // From now on it cannot be opened any more.
     let sql = "UPDATE bearer SET sealed_seed = $1";
     assert_eq!(bank.sql(sql, vec![vec![0_u8].into()]).await, 1);
     let session = bank.session("hanako").await;
     let code = phone.code(bank.app.now());
-    let failed = never.verify(&session, &code, &origin()).await;
+    let failed = other.verify(&session, &code, &origin()).await;
     assert!(
         matches!(failed, Err(Failure::Vault(_))),
         "{}",
         word(&failed)
     );
-    for node in [&twice, &once] {
-        let session = bank.session("hanako").await;
-        let code = phone.code(bank.app.now());
-        let done = node.verify(&session, &code, &origin()).await;
-        assert_eq!(word(&done), "accepted");
-        bank.clock.advance(MINUTE_MS);
+    assert_eq!(type_at(&bank, &bank.app, &phone).await, "accepted");
+}
+
+/// No node keeps a seed that is so long in its memory.
+async fn a_token_of_sha_512_verifies_each_time(database: TestDatabase) {
+    let manual = Policy::manual();
+    let policy = Policy {
+        parameters: Parameters {
+            algorithm: Algorithm::Sha512,
+            ..manual.parameters
+        },
+        ..manual
+    };
+    let bank = Bank::with_policy(database, policy).await;
+    let phone = bank.phone("hanako").await;
+    for _ in 0..3 {
+        assert_eq!(type_at(&bank, &bank.app, &phone).await, "accepted");
     }
+    bank.clock.advance(-MINUTE_MS);
+    assert_eq!(type_at(&bank, &bank.app, &phone).await, "code_already_used");
+}
+
+/// What becomes of the right code, a minute after the one before.
+async fn type_at(bank: &Bank, node: &App, phone: &Phone) -> &'static str {
+    bank.clock.advance(MINUTE_MS);
+    let session = bank.session("hanako").await;
+    let code = phone.code(bank.app.now());
+    word(&node.verify(&session, &code, &origin()).await)
 }

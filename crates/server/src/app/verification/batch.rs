@@ -16,9 +16,10 @@ use warifu_store::{CounterNo, Durable, Ground, Judged, Judgement, Settlement, St
 use warifu_vault::VaultError;
 
 use super::Word;
-use super::bearer::{Bearer, Found, Known, Remembered};
+use super::bearer::{Bearer, Found, Known};
 use super::ground;
 use super::queue::{Answer, Channel, Codes, Job, Question, Recall};
+use super::remembered::Remembered;
 use super::traffic::Traffic;
 use crate::app::Failure;
 use crate::app::idempotency::read_answer;
