@@ -17,7 +17,7 @@ use super::shelf::{Digest, Entry, SEED_MAX, Shelf};
 use crate::clock::random_bytes;
 
 /// Bearers that one node keeps: 116 bytes each, taken as they are needed, and 10 MiB for finding them.
-const BEARERS_MAX: usize = 800_000;
+const BEARERS_MAX: usize = 750_000;
 /// In 48 bits: no end.
 const ENDLESS: i64 = (1 << 48) - 1;
 
