@@ -33,7 +33,7 @@ impl Bearer {
 }
 
 /// A bearer with what the token shows around a moment. Where somebody is remembered, it is computed by the thread that the request came in on, not by the one that
-/// judges all of them.
+/// judges all of them; only what is judged again is computed there.
 pub(super) struct Known {
     pub(super) bearer: Arc<Bearer>,
     shown: totp::Around,

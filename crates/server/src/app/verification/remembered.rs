@@ -130,7 +130,7 @@ fn without_seed(digest: Digest, bearer: &Bearer) -> Option<Entry> {
 }
 
 impl Cover {
-    /// A token's seed under the key; of a longer one than fits the beginning.
+    /// A token's seed under the key. One that is too long has no entry and does not come here.
     fn over(&self, token_id: &[u8; 16], seed: &Seed) -> [u8; SEED_MAX] {
         let mut covered = [0; SEED_MAX];
         for (to, from) in covered.iter_mut().zip(seed.expose()) {

@@ -1,5 +1,5 @@
 //! Whether a code is judged on the lane that it came in on. One that is alone need not wake the verifier, which would wake its lane again: of the time that
-//! it takes, a twelfth. It holds up its lane while it is judged and the disk is waited for, so this is for codes that are alone indeed, and quick.
+//! it takes, a tenth. It holds up its lane while it is judged and the disk is waited for, so this is for codes that are alone indeed, and quick.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
