@@ -24,7 +24,7 @@ pub fn release(
         return Err(Refusal::NoToken);
     }
     let state = token.state.released().ok_or(Refusal::NotSuspended)?;
-    if counter.run_since_success >= policy.run_max {
+    if counter.run_is_over(policy) {
         return Err(Refusal::ReleaseOnlyRevocation);
     }
     let counter = Counter {
@@ -45,6 +45,8 @@ pub enum Releasers {
     MasterOrAdministrator,
     /// Only the help desk (お問合せ先) can: a master without administrators.
     HelpDesk,
+    /// Nobody can: the run of wrong codes is over ([`Counter::run_is_over`]).
+    Nobody,
 }
 
 impl Releasers {
@@ -55,6 +57,7 @@ impl Releasers {
             Self::Administrator => "administrator",
             Self::MasterOrAdministrator => "master_or_administrator",
             Self::HelpDesk => "help_desk",
+            Self::Nobody => "nobody",
         }
     }
 
@@ -65,15 +68,19 @@ impl Releasers {
             Self::Administrator,
             Self::MasterOrAdministrator,
             Self::HelpDesk,
+            Self::Nobody,
         ]
         .into_iter()
         .find(|releasers| releasers.as_str() == name)
     }
 }
 
-/// Who can release `user`, given the users of the contract.
+/// Who can release `user`, whose token has this counter, given the users of the contract.
 #[must_use]
-pub fn releasers(user: &User, contract: &[User]) -> Releasers {
+pub fn releasers(user: &User, contract: &[User], counter: &Counter, policy: &Policy) -> Releasers {
+    if counter.run_is_over(policy) {
+        return Releasers::Nobody;
+    }
     let administrator = contract.iter().any(|other| {
         other.role == crate::user::Role::Administrator && !other.disabled && other.id != user.id
     });

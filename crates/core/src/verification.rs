@@ -25,6 +25,12 @@ pub struct Counter {
 }
 
 impl Counter {
+    /// Whether there were so many wrong codes since the last right one that nobody can release any more: what helps is a revocation (R34).
+    #[must_use]
+    pub const fn run_is_over(&self, policy: &Policy) -> bool {
+        self.run_since_success >= policy.run_max
+    }
+
     /// The counter of a token that was activated just now. Wrong codes of the user's token before carry over, for a new
     /// token is no new set of tries (R33), unless a person ended that token: that rebinds the user (R34).
     #[must_use]
@@ -259,7 +265,7 @@ fn wrong(counter: &Counter, policy: &Policy) -> (Verdict, Counter) {
         run_since_success: counter.run_since_success.saturating_add(1),
         ..*counter
     };
-    if next.failures >= policy.wrong_codes_max || next.run_since_success >= policy.run_max {
+    if next.failures >= policy.wrong_codes_max || next.run_is_over(policy) {
         next.standing = Standing::Suspended;
         return (Verdict::SuspendedNow, next);
     }

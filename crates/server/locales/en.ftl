@@ -279,6 +279,7 @@ error-sign-in-slowed = There were too many wrong tries. Please wait { $seconds -
 error-user-suspended = Your one-time password is suspended after too many wrong codes. { $who ->
     [master_or_administrator] The master user or another administrator can release it.
     [administrator] An administrator can release it.
+    [nobody] It cannot be released any more: ask the master user, an administrator or the help desk to revoke the token, and issue a new one.
    *[help_desk] Please call the help desk.
   }
 error-reissue-not-yet = Your token was revoked, so you cannot sign in or issue a token yet. Please sign in again from { $opens }. If it is urgent, call the help desk.
@@ -297,6 +298,7 @@ error-code-already-used = This one-time password was already used. Wait until th
 error-code-suspended-now = There were too many wrong codes, so your one-time password is now suspended. { $who ->
     [master_or_administrator] The master user or another administrator can release it.
     [administrator] An administrator can release it.
+    [nobody] It cannot be released any more: ask the master user, an administrator or the help desk to revoke the token, and issue a new one.
    *[help_desk] Please call the help desk.
   }
 error-confirmation-password-wrong = The confirmation password is wrong. It is not the password you sign in with. Please try again. If you forgot it, call the help desk.
@@ -379,6 +381,7 @@ mail-suspended = Your one-time password is suspended after too many wrong codes.
 mail-suspended-next = { $who ->
     [master_or_administrator] Please ask the master user or another administrator to release it.
     [administrator] Please ask an administrator to release it.
+    [nobody] It cannot be released any more. Please ask the master user, an administrator or the help desk to revoke the token, and issue a new one.
    *[help_desk] To have it released, please call the help desk.
   }
 mail-released-subject = Your one-time password is released

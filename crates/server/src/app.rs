@@ -109,6 +109,7 @@ impl App {
         if let Some(recorded) = store.read().await?.last_event_at().await? {
             clock.not_before(recorded);
         }
+        health::compare_clocks(&clock, &store).await?;
         let verifier = Verifier {
             store: store.clone(),
             keys: Arc::clone(&keys),

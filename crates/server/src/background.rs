@@ -97,11 +97,14 @@ pub async fn keep_house(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Measures what only the database knows, again and again.
+/// Measures what only the database knows, its clock too, again and again.
 pub async fn measure(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        if let Err(failure) = app.measure_outbox().await {
-            tracing::debug!(%failure, "the outbox was not measured");
+        if let Err(failure) = app.measure_outboxes().await {
+            tracing::debug!(%failure, "the outboxes were not measured");
+        }
+        if let Err(failure) = app.compare_clocks().await {
+            tracing::debug!(%failure, "the clocks were not compared");
         }
         tokio::select! {
             () = sleep(MEASURE_REST) => {}

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
@@ -15,6 +15,8 @@ use warifu_core::time::{HOUR_MS, SECOND_MS, UnixMillis};
 pub const JUMP_MAX_MS: i64 = 30 * SECOND_MS;
 /// After so long the two clocks are compared anew, so that small corrections do not add up.
 const COMPARED_ANEW_AFTER_MS: i64 = HOUR_MS;
+/// How long another clock may take to say its time: half of that is how wrong the comparison may be.
+const ANSWERED_WITHIN_MS: i64 = SECOND_MS;
 
 /// What time it is, for all that the server decides (R18: never the client's word).
 #[derive(Clone, Debug)]
@@ -45,8 +47,8 @@ impl Running {
     }
 }
 
-/// The wall clock was put forward or back while the process ran, or stands before times that are recorded already: no code
-/// can be judged (R19).
+/// The wall clock was put forward or back while the process ran, stands before times that are recorded already, or is far from that of the
+/// database's server: no code can be judged (R19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the clock is {off_by_ms} ms away from where it should be")]
 pub struct ClockJumped {
@@ -54,45 +56,91 @@ pub struct ClockJumped {
     pub off_by_ms: i64,
 }
 
-/// What the wall clock is held against: a clock that nobody can set, and that goes on while the machine sleeps.
+/// What the wall clock is held against: a clock that nobody can set, and that goes on while the machine sleeps; and that of the database's server.
 #[derive(Debug)]
 struct Steadiness {
-    /// Both clocks at one moment, Unix milliseconds and milliseconds since the machine started.
-    compared: Mutex<(i64, i64)>,
+    compared: Mutex<Compared>,
     /// The latest time that was recorded before this process began.
     recorded: AtomicI64,
     alarmed: AtomicBool,
 }
 
+/// What another clock said, and when by the one that only counts.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    /// Unix milliseconds.
+    at_ms: i64,
+    /// Milliseconds since the machine started.
+    counted_ms: i64,
+}
+
+impl Moment {
+    /// How far a clock that says `at_ms` now is ahead of where that one has come by now.
+    const fn ahead_ms(self, at_ms: i64, counted_ms: i64) -> i64 {
+        at_ms - self.at_ms - (counted_ms - self.counted_ms)
+    }
+}
+
+#[derive(Debug)]
+struct Compared {
+    /// The wall clock itself, when it was seen to be steady.
+    own: Moment,
+    /// The clock of the database's server, where there is one.
+    elsewhere: Option<Moment>,
+}
+
+impl Compared {
+    /// How far the wall clock is ahead of the database's, or else of itself.
+    fn ahead_ms(&self, wall_ms: i64, counted_ms: i64) -> i64 {
+        self.elsewhere
+            .unwrap_or(self.own)
+            .ahead_ms(wall_ms, counted_ms)
+    }
+}
+
 impl Steadiness {
     fn of(wall_ms: i64, counted_ms: i64) -> Self {
+        let own = Moment {
+            at_ms: wall_ms,
+            counted_ms,
+        };
         Self {
-            compared: Mutex::new((wall_ms, counted_ms)),
+            compared: Mutex::new(Compared {
+                own,
+                elsewhere: None,
+            }),
             recorded: AtomicI64::new(i64::MIN),
             alarmed: AtomicBool::new(false),
         }
     }
 
     fn check(&self, wall_ms: i64, counted_ms: i64) -> Result<(), ClockJumped> {
-        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed_ms = counted_ms - compared.1;
-        let parted_ms = wall_ms - compared.0 - passed_ms;
+        let mut compared = self.compared();
+        let parted_ms = compared.own.ahead_ms(wall_ms, counted_ms);
         let behind_ms = wall_ms.saturating_sub(self.recorded.load(Ordering::Relaxed));
         let off_by_ms = if behind_ms < -JUMP_MAX_MS {
             behind_ms
-        } else {
+        } else if parted_ms.abs() > JUMP_MAX_MS {
             parted_ms
+        } else {
+            compared.ahead_ms(wall_ms, counted_ms)
         };
         let steady = off_by_ms.abs() <= JUMP_MAX_MS;
-        if steady && passed_ms > COMPARED_ANEW_AFTER_MS {
-            *compared = (wall_ms, counted_ms);
+        if steady && counted_ms - compared.own.counted_ms > COMPARED_ANEW_AFTER_MS {
+            compared.own = Moment {
+                at_ms: wall_ms,
+                counted_ms,
+            };
         }
         drop(compared);
         if self.alarmed.swap(!steady, Ordering::Relaxed) == steady {
             if steady {
                 tracing::warn!("the clock is right again: codes are judged");
             } else {
-                tracing::error!(off_by_ms, "ALARM: the clock jumped, no code is judged");
+                tracing::error!(
+                    off_by_ms,
+                    "ALARM: the clock jumped, or is not that of the database's server: no code is judged"
+                );
             }
         }
         if steady {
@@ -100,6 +148,20 @@ impl Steadiness {
         } else {
             Err(ClockJumped { off_by_ms })
         }
+    }
+
+    /// Another clock said this between two moments; what took too long says too little.
+    fn heard(&self, elsewhere: UnixMillis, asked_ms: i64, answered_ms: i64) {
+        if answered_ms - asked_ms <= ANSWERED_WITHIN_MS {
+            self.compared().elsewhere = Some(Moment {
+                at_ms: elsewhere.0,
+                counted_ms: i64::midpoint(asked_ms, answered_ms),
+            });
+        }
+    }
+
+    fn compared(&self) -> MutexGuard<'_, Compared> {
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,6 +242,34 @@ impl Clock {
     pub fn not_before(&self, recorded: UnixMillis) {
         if let Source::System(steadiness) = &self.0 {
             steadiness.recorded.fetch_max(recorded.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks another clock, that of the database's server, and goes by it from then on: where the two are further apart than [`JUMP_MAX_MS`], nobody knows which one is right
+    /// (R19). `ask` gives `None` where there is no other clock. A clock that can be moved asks nobody.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub async fn compare_with<E>(
+        &self,
+        ask: impl Future<Output = Result<Option<UnixMillis>, E>>,
+    ) -> Result<(), E> {
+        if let Source::System(steadiness) = &self.0 {
+            let asked_ms = counted_ms();
+            if let Some(elsewhere) = ask.await? {
+                steadiness.heard(elsewhere, asked_ms, counted_ms());
+            }
+        }
+        Ok(())
+    }
+
+    /// How far the wall clock is ahead, in milliseconds; negative: behind. On PostgreSQL of its server's clock, as it was heard last; else of where the wall clock itself would have come since
+    /// it was seen to be steady. Zero for a clock that can be moved.
+    #[must_use]
+    pub fn ahead_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System(steadiness) => steadiness.compared().ahead_ms(wall_ms(), counted_ms()),
+            Source::Manual(_) | Source::Running(_) => 0,
         }
     }
 
@@ -326,6 +416,31 @@ mod tests {
             .store(START + HOUR_MS, Ordering::Relaxed);
         assert!(steadiness.check(START, 0).is_err());
         assert_eq!(steadiness.check(START + HOUR_MS, HOUR_MS), Ok(()));
+    }
+
+    #[test]
+    fn r19_a_clock_that_is_not_the_databases_is_not_trusted_until_it_is() {
+        let steadiness = Steadiness::of(START, 0);
+        let hour = UnixMillis(START + HOUR_MS);
+        // What took too long to come says nothing.
+        steadiness.heard(hour, 0, ANSWERED_WITHIN_MS + 1);
+        assert_eq!(steadiness.check(START, 0), Ok(()));
+        steadiness.heard(hour, 1_000, 1_000 + ANSWERED_WITHIN_MS);
+        let off_by_ms = 1_500 - HOUR_MS;
+        let jumped = Err(ClockJumped { off_by_ms });
+        assert_eq!(steadiness.check(START + 5_000, 5_000), jumped);
+        assert_eq!(
+            steadiness.compared().ahead_ms(START + 5_000, 5_000),
+            off_by_ms
+        );
+        // The database's clock is put right.
+        for apart_ms in [JUMP_MAX_MS, -JUMP_MAX_MS] {
+            steadiness.heard(UnixMillis(START + 9_000 + apart_ms), 9_000, 9_000);
+            assert_eq!(steadiness.check(START + 9_500, 9_500), Ok(()));
+            let further = UnixMillis(START + 9_000 + apart_ms + apart_ms.signum());
+            steadiness.heard(further, 9_000, 9_000);
+            assert!(steadiness.check(START + 9_500, 9_500).is_err());
+        }
     }
 
     #[test]

@@ -253,6 +253,7 @@ mod tests {
             Notice::Suspended(Releasers::MasterOrAdministrator),
             Notice::Suspended(Releasers::Administrator),
             Notice::Suspended(Releasers::HelpDesk),
+            Notice::Suspended(Releasers::Nobody),
             Notice::Released,
             Notice::Revoked {
                 opens: Some("11月23日(月)8:10(日本時間)".into()),

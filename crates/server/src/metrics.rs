@@ -82,16 +82,31 @@ pub const OUTBOX_WAITING: Description = counted(
     "outbox_waiting",
     "Mails that wait, in the whole installation",
 );
+/// `warifu_webhooks_oldest_seconds`.
+pub const WEBHOOKS_OLDEST: Description = in_seconds(
+    "webhooks_oldest",
+    "Age of the oldest delivery to a webhook that waits, in the whole installation",
+);
+/// `warifu_webhooks_waiting`.
+pub const WEBHOOKS_WAITING: Description = counted(
+    "webhooks_waiting",
+    "Deliveries to webhooks that wait, in the whole installation",
+);
+/// `warifu_webhooks_dead`.
+pub const WEBHOOKS_DEAD: Description = counted(
+    "webhooks_dead",
+    "Deliveries to webhooks that were given up, in the whole installation",
+);
 /// `warifu_clock_offset_seconds`.
 pub const CLOCK_OFFSET: Description = in_seconds(
     "clock_offset",
-    "How far the clock of this node is ahead of what it is compared with",
+    "How far the clock of this node is ahead of the clock of PostgreSQL's server, and on SQLite of where it would have come by itself",
 );
 /// `warifu_build_info{version}`, always 1.
 pub const BUILD: Description = counted("build", "The version of the program");
 
 /// All series, for the documents and for tests.
-pub const ALL: [Description; 11] = [
+pub const ALL: [Description; 14] = [
     VERIFICATIONS,
     VERIFICATION_QUEUE_DEPTH,
     VERIFICATION_BATCH_SIZE,
@@ -101,12 +116,15 @@ pub const ALL: [Description; 11] = [
     CONNECTIONS,
     OUTBOX_OLDEST,
     OUTBOX_WAITING,
+    WEBHOOKS_OLDEST,
+    WEBHOOKS_WAITING,
+    WEBHOOKS_DEAD,
     CLOCK_OFFSET,
     BUILD,
 ];
 
 /// The verdicts that have a series of their own; any other word is counted as `other`, so that nobody can make series.
-pub const VERDICTS: [&str; 10] = [
+pub const VERDICTS: [&str; 11] = [
     "accepted",
     "already_used",
     "wrong",
@@ -115,6 +133,7 @@ pub const VERDICTS: [&str; 10] = [
     "revoked",
     "expired",
     "no_token",
+    "disabled",
     "clock_unsure",
     OTHER,
 ];
@@ -153,6 +172,20 @@ impl MetricConstructor<Histogram> for InSeconds {
 type Depth = Gauge<i64, AtomicI64>;
 type Seconds = Gauge<f64, AtomicU64>;
 
+/// What waits to be sent.
+#[derive(Default)]
+struct Backlog {
+    waiting: Depth,
+    oldest: Seconds,
+}
+
+impl Backlog {
+    fn set(&self, waiting: u64, oldest: Duration) {
+        self.waiting.set(as_depth(waiting));
+        self.oldest.set(oldest.as_secs_f64());
+    }
+}
+
 /// The measurements of one node. One per process, shared by all that records.
 pub struct Metrics {
     recording: AtomicBool,
@@ -164,8 +197,9 @@ pub struct Metrics {
     request: Family<RequestLabels, Histogram, InSeconds>,
     in_flight: Depth,
     connections: Depth,
-    outbox_oldest: Seconds,
-    outbox_waiting: Depth,
+    mails: Backlog,
+    webhooks: Backlog,
+    webhooks_dead: Depth,
     clock_offset: Seconds,
 }
 
@@ -198,8 +232,9 @@ impl Metrics {
             request: Family::new_with_constructor(InSeconds),
             in_flight: Depth::default(),
             connections: Depth::default(),
-            outbox_oldest: Seconds::default(),
-            outbox_waiting: Depth::default(),
+            mails: Backlog::default(),
+            webhooks: Backlog::default(),
+            webhooks_dead: Depth::default(),
             clock_offset: Seconds::default(),
         };
         metrics.registered(by_verdict)
@@ -214,8 +249,11 @@ impl Metrics {
         register(registry, REQUEST, self.request.clone());
         register(registry, REQUESTS_IN_FLIGHT, self.in_flight.clone());
         register(registry, CONNECTIONS, self.connections.clone());
-        register(registry, OUTBOX_OLDEST, self.outbox_oldest.clone());
-        register(registry, OUTBOX_WAITING, self.outbox_waiting.clone());
+        register(registry, OUTBOX_OLDEST, self.mails.oldest.clone());
+        register(registry, OUTBOX_WAITING, self.mails.waiting.clone());
+        register(registry, WEBHOOKS_OLDEST, self.webhooks.oldest.clone());
+        register(registry, WEBHOOKS_WAITING, self.webhooks.waiting.clone());
+        register(registry, WEBHOOKS_DEAD, self.webhooks_dead.clone());
         register(registry, CLOCK_OFFSET, self.clock_offset.clone());
         register(
             registry,
@@ -286,12 +324,18 @@ impl Metrics {
         Underway::begin(self, |metrics| &metrics.connections)
     }
 
-    /// What waits in the outbox, and for how long the oldest has waited.
+    /// Mails that wait, and for how long the oldest has waited.
     pub fn outbox(&self, waiting: u64, oldest: Duration) {
         if self.is_recording() {
-            self.outbox_waiting
-                .set(i64::try_from(waiting).unwrap_or(i64::MAX));
-            self.outbox_oldest.set(oldest.as_secs_f64());
+            self.mails.set(waiting, oldest);
+        }
+    }
+
+    /// Deliveries to webhooks that wait, for how long the oldest has waited, and those that were given up.
+    pub fn webhooks(&self, waiting: u64, oldest: Duration, dead: u64) {
+        if self.is_recording() {
+            self.webhooks.set(waiting, oldest);
+            self.webhooks_dead.set(as_depth(dead));
         }
     }
 
@@ -328,8 +372,8 @@ fn register(
     }
 }
 
-fn as_depth(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+fn as_depth(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
 }
 
 /// Something that is counted while it lasts. It counts down only what it counted up, whenever recording began.
@@ -381,6 +425,7 @@ mod tests {
         metrics.answered(Some("/verify"), 303, Duration::from_millis(2));
         metrics.answered(None, 404, Duration::from_millis(2));
         metrics.outbox(2, Duration::from_secs(90));
+        metrics.webhooks(3, Duration::from_secs(80), 4);
         metrics.clock_offset(-0.25);
         let written = metrics.written();
         for line in [
@@ -394,6 +439,9 @@ mod tests {
             "warifu_request_seconds_count{route=\"other\",status=\"404\"} 1",
             "warifu_outbox_oldest_seconds 90.0",
             "warifu_outbox_waiting 2",
+            "warifu_webhooks_oldest_seconds 80.0",
+            "warifu_webhooks_waiting 3",
+            "warifu_webhooks_dead 4",
             "warifu_clock_offset_seconds -0.25",
             "# EOF",
         ] {

@@ -23,6 +23,7 @@ mod api_answer;
 mod api_client;
 mod attempt;
 mod audit;
+mod backlog;
 mod contract;
 mod hot;
 mod issuance;
@@ -44,6 +45,7 @@ pub use api_answer::{NewAnswer, StoredAnswer};
 pub use api_client::{KeyStanding, StoredKey};
 pub use attempt::{AttemptState, StoredAttempt};
 pub use audit::{EventPlace, EventsPart, StoredEvent};
+pub use backlog::Backlog;
 pub use config::{DatabaseConfig, PostgresConfig};
 pub use error::{Conflict, Outage, StoreError};
 pub use hot::{
@@ -53,7 +55,7 @@ pub use hot::{
 pub use issuance::{Draft, StoredIssuance};
 pub use keys::StoredDataKey;
 pub use numbers::CounterNo;
-pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxBacklog, OutboxCounts};
+pub use outbox::{ClaimedMail, Mail, MailState, MailStatus, OutboxCounts};
 pub use session::StoredSession;
 pub use sqlite::WRITER as SQLITE_WRITER;
 pub use token::{StoredDevice, StoredToken};

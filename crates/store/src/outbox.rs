@@ -101,15 +101,6 @@ pub struct OutboxCounts {
     pub failed: u64,
 }
 
-/// What waits in the outbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OutboxBacklog {
-    /// Mails that wait for their next try.
-    pub waiting: u64,
-    /// When the oldest of them was put there.
-    pub oldest_at: Option<UnixMillis>,
-}
-
 impl Tx {
     /// Puts a mail into the outbox.
     ///
@@ -325,26 +316,6 @@ impl Tx {
             }
         }
         Ok(counts)
-    }
-
-    /// What waits in the outbox, in all services.
-    ///
-    /// # Errors
-    /// As [`Tx::query`].
-    pub async fn outbox_backlog(&mut self) -> Result<OutboxBacklog, StoreError> {
-        let row = self
-            .query_one(
-                "SELECT COUNT(mail_id) AS mails, MIN(created_at_ms) AS oldest_at_ms FROM outbox WHERE state = 'queued'",
-                params![],
-            )
-            .await?;
-        // A count is always one row.
-        row.map_or(Ok(OutboxBacklog::default()), |row| {
-            Ok(OutboxBacklog {
-                waiting: row.number("mails")?,
-                oldest_at: row.opt_at("oldest_at_ms")?,
-            })
-        })
     }
 }
 

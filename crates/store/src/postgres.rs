@@ -6,6 +6,7 @@
 //! What a transaction ends with goes out together with its COMMIT. A statement that decides divides by zero when it wrote too few rows
 //! ([`RowsSql::deciding`](crate::rows::RowsSql::deciding)): with a statement that failed, the server takes COMMIT as ROLLBACK.
 
+pub(crate) mod clock;
 mod connect;
 
 use std::error::Error as _;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use warifu_core::time::UnixMillis;
+
 use crate::limits::{EACH_MAX, TRANSACTIONS_WAITING_MAX};
+use crate::postgres::clock::CLOCK;
 use crate::postgres::{self, Postgres};
 use crate::rows::{Ask, Last, RowsSql, Sql};
 use crate::sqlite::{self, Sqlite};
@@ -211,6 +214,18 @@ impl Drop for Place<'_> {
 }
 
 impl Tx {
+    /// What time the server of the database has, to hold this machine's clock against; `None` on SQLite, which has no other clock.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn database_clock(&mut self) -> Result<Option<UnixMillis>, StoreError> {
+        if matches!(self.lease, Lease::Sqlite(_)) {
+            return Ok(None);
+        }
+        let row = self.query_one(CLOCK, Vec::new()).await?;
+        row.map(|row| row.at("clock_ms")).transpose()
+    }
+
     /// The rows that `sql` answers with.
     ///
     /// # Errors

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
-use warifu_store::StoreError;
+use warifu_store::{Store, StoreError};
 
 use super::{App, Failure};
+use crate::clock::Clock;
 
 /// How long the database may take to answer the question. Shorter than any balancer waits.
 pub const DATABASE_ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -23,7 +24,7 @@ pub enum Obstacle {
     Database,
     /// The database has a schema that this program does not know.
     Schema,
-    /// The clock jumped: codes are not judged (R19).
+    /// The clock jumped, or is not that of the database's server: codes are not judged (R19).
     Clock,
     /// As many codes wait as may.
     Queue,
@@ -73,6 +74,22 @@ impl App {
         self.health.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Holds this node's clock against that of the database's server (R19).
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn compare_clocks(&self) -> Result<(), Failure> {
+        compare_clocks(&self.clock, &self.store).await
+    }
+
+    /// How far this node's clock is ahead of what it is compared with, in seconds; negative: behind.
+    #[must_use]
+    pub fn clock_ahead(&self) -> f64 {
+        let ahead_ms = self.clock.ahead_ms();
+        let seconds = Duration::from_millis(ahead_ms.unsigned_abs()).as_secs_f64();
+        if ahead_ms < 0 { -seconds } else { seconds }
+    }
+
     async fn database_obstacle(&self) -> Option<Obstacle> {
         let mut kept = self.health.database.lock().await;
         if let Some((at, obstacle)) = *kept
@@ -105,4 +122,10 @@ impl App {
         *kept = Some((Instant::now(), obstacle));
         obstacle
     }
+}
+
+/// See [`App::compare_clocks`].
+pub(super) async fn compare_clocks(clock: &Clock, store: &Store) -> Result<(), Failure> {
+    let mut tx = store.read().await?;
+    Ok(clock.compare_with(tx.database_clock()).await?)
 }

@@ -12,7 +12,7 @@ use warifu_core::service::Service;
 use warifu_core::suspension::Releasers;
 use warifu_core::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UnixMillis};
 use warifu_core::user::{Language, User};
-use warifu_store::{ClaimedMail, Mail};
+use warifu_store::{Backlog, ClaimedMail, Mail};
 
 use super::notices::Facts;
 use super::{App, Failure, time_zone};
@@ -64,19 +64,24 @@ impl App {
         Ok(claimed.len())
     }
 
-    /// Tells the measurements what waits, and how long the oldest mail has waited.
+    /// Tells the measurements what waits to be sent, and how long the oldest has waited.
     ///
     /// # Errors
     /// [`Failure::Store`].
-    pub async fn measure_outbox(&self) -> Result<(), Failure> {
-        let backlog = self.store.read().await?.outbox_backlog().await?;
-        let oldest_ms = backlog
-            .oldest_at
-            .map_or(0, |oldest_at| self.now().since_ms(oldest_at).max(0));
-        self.metrics.outbox(
-            backlog.waiting,
-            Duration::from_millis(oldest_ms.unsigned_abs()),
-        );
+    pub async fn measure_outboxes(&self) -> Result<(), Failure> {
+        let mut tx = self.store.read().await?;
+        let mails = tx.mail_backlog().await?;
+        let webhooks = tx.webhook_backlog().await?;
+        let dead = tx.count_dead_deliveries().await?;
+        drop(tx);
+        let now = self.now();
+        let age = |backlog: &Backlog| {
+            let age_ms = backlog.oldest_at.map_or(0, |oldest| now.since_ms(oldest));
+            Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+        };
+        self.metrics.outbox(mails.waiting, age(&mails));
+        self.metrics
+            .webhooks(webhooks.waiting, age(&webhooks), dead);
         Ok(())
     }
 

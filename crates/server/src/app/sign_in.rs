@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use warifu_core::audit::{Action, Origin};
 use warifu_core::id::ServiceId;
 use warifu_core::refusal::Refusal;
-use warifu_core::service::Service;
+use warifu_core::service::{Policy, Service};
 use warifu_core::session::Stage;
 use warifu_core::sign_in::{Destination, destination};
 use warifu_core::suspension::{Releasers, releasers};
@@ -127,8 +127,7 @@ impl App {
         };
         let (outcome, signed_in) = match destination {
             Destination::Suspended => {
-                let contract = tx.users_of_contract(&user.contract_id).await?;
-                let releasers = releasers(&user, &contract);
+                let releasers = releasers_of(&mut tx, &user, &service.policy).await?;
                 (
                     Refusal::UserSuspended.code(),
                     SignedIn::Suspended {
@@ -177,19 +176,24 @@ impl App {
         where_to(&mut tx, &session.user, self.now()).await
     }
 
-    /// Who can release the session's user.
+    /// Who can release the session's user, by the policy of the service.
     ///
     /// # Errors
-    /// [`Failure::Store`].
-    pub async fn releasers(&self, session: &Session) -> Result<Releasers, Failure> {
-        let contract = self
-            .store
-            .read()
-            .await?
-            .users_of_contract(&session.user.contract_id)
-            .await?;
-        Ok(releasers(&session.user, &contract))
+    /// [`Refusal::NoToken`], [`Failure::Store`].
+    pub async fn releasers(
+        &self,
+        session: &Session,
+        policy: &Policy,
+    ) -> Result<Releasers, Failure> {
+        let mut tx = self.store.read().await?;
+        releasers_of(&mut tx, &session.user, policy).await
     }
+}
+
+async fn releasers_of(tx: &mut Tx, user: &User, policy: &Policy) -> Result<Releasers, Failure> {
+    let token = tx.latest_token(&user.id).await?.ok_or(Refusal::NoToken)?;
+    let contract = tx.users_of_contract(&user.contract_id).await?;
+    Ok(releasers(user, &contract, &token.counter, policy))
 }
 
 async fn where_to(tx: &mut Tx, user: &User, now: UnixMillis) -> Result<Destination, Failure> {

@@ -366,7 +366,10 @@ impl Visitor {
                     .unwrap_or(1)
                     .max(1)
             }
-            Failure::Store(_) => AGAIN_AFTER_S,
+            Failure::Store(_)
+            | Failure::Refused(Refusal::Busy | Refusal::ClockUnsure | Refusal::Raced) => {
+                AGAIN_AFTER_S
+            }
             _ => return response,
         };
         response

@@ -24,7 +24,7 @@ async fn answer(Json(asked): Json<Asked>) -> Json<Value> {
         "just_suspended": false,
         "token_id": asked.code,
         "activated_at": "2026-11-23T00:00:00Z",
-        "token_age_s": 0,
+        "token_age": 0,
         "cool_off_until": null,
         "releasers": null,
         "reopens_at": null,

@@ -10,7 +10,6 @@ use axum::routing::get;
 
 use super::health;
 use crate::app::App;
-use crate::metrics::Metrics;
 
 /// Where Prometheus asks.
 pub const PATH: &str = "/metrics";
@@ -21,10 +20,12 @@ const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=u
 pub fn routes(app: Arc<App>) -> Router {
     let measurements = Router::new()
         .route(PATH, get(measurements))
-        .with_state(Arc::clone(app.metrics()));
+        .with_state(Arc::clone(&app));
     health::routes(app).merge(measurements)
 }
 
-async fn measurements(State(metrics): State<Arc<Metrics>>) -> Response {
+async fn measurements(State(app): State<Arc<App>>) -> Response {
+    let metrics = app.metrics();
+    metrics.clock_offset(app.clock_ahead());
     ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.written()).into_response()
 }

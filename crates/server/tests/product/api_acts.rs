@@ -368,13 +368,28 @@ async fn an_issuance_is_mailed_again_and_cancelled(database: TestDatabase) {
     crate::phone::issue_hollow(&api.bank.app, &session).await;
     assert_eq!(api.post(&again).await.refusal(), (429, "too_many_requests"));
     api.bank.clock.advance(MINUTE_MS);
-    assert_eq!(api.post(&again).await.status, 200);
+    let mails = async || {
+        let told = api.bank.notices().await;
+        told.iter()
+            .filter(|(notice, _)| notice == "token_issued")
+            .count()
+    };
+    let before = mails().await;
+    // R21: repeated under its key, each is done once.
+    let mailed = || Ask {
+        method: Method::POST,
+        ..Ask::get(&again).with("idempotency-key", "mail")
+    };
+    let first = api.ask(mailed()).await;
+    assert_eq!(first.status, 200);
+    assert_eq!(api.ask(mailed()).await.json, first.json);
+    assert_eq!(mails().await, before + 1);
     let path = of("hanako", "issuance");
     assert_eq!(api.get(&path).await.json["state"], "issued");
-    for cancelled in [1, 0] {
+    for (name, cancelled) in [("cancel", 1), ("cancel", 1), ("anew", 0)] {
         let asked = Ask {
             method: Method::DELETE,
-            ..Ask::get(&path)
+            ..Ask::get(&path).with("idempotency-key", name)
         };
         assert_eq!(api.ask(asked).await.json, json!({ "cancelled": cancelled }));
     }

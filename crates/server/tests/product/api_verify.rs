@@ -17,6 +17,7 @@ on_both_databases! {
     r28_what_is_no_code_is_neither_judged_nor_counted,
     r21_a_repeated_request_gets_the_same_answer_and_the_code_is_used_once,
     r21_two_requests_at_once_under_one_key_are_judged_once,
+    r34_where_only_a_revocation_helps_nobody_is_named,
     r21_a_repeated_suspension_names_who_can_release_as_the_first_one_did,
     r12_a_code_that_many_callers_send_at_once_is_accepted_once,
     r27_a_user_who_is_disabled_or_has_no_token_is_told_as_such,
@@ -34,7 +35,7 @@ async fn every_verdict_tells_what_the_bank_needs_to_know(database: TestDatabase)
     assert_eq!(
         accepted.json,
         json!({ "verdict": "accepted", "tries_left": 5, "just_suspended": false, "token_id": phone.token_id,
-            "activated_at": "2026-11-20T03:00:00Z", "token_age_s": 90, "cool_off_until": null, "releasers": null,
+            "activated_at": "2026-11-20T03:00:00Z", "token_age": 90, "cool_off_until": null, "releasers": null,
             "reopens_at": null })
     );
     let used = api.verify("hanako", &right).await;
@@ -145,7 +146,7 @@ fn alike(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
         "request_id",
         "detail",
         "tries_left",
-        "token_age_s",
+        "token_age",
     ] {
         if let Some(member) = json.get_mut(changing) {
             *member = Value::Null;
@@ -247,7 +248,7 @@ async fn r21_a_repeated_request_gets_the_same_answer_and_the_code_is_used_once(
     let reused = api
         .ask(Ask::post(&elsewhere, &body).with("idempotency-key", "order-1"))
         .await;
-    assert_ne!(reused.status, 200);
+    assert_eq!(reused.refusal(), (422, "idempotency_key_reused"));
     let used = api
         .ask(Ask::post(&path, &body).with("idempotency-key", "order-2"))
         .await;
@@ -324,6 +325,31 @@ async fn r21_two_requests_at_once_under_one_key_are_judged_once(database: TestDa
     }
 }
 
+async fn r34_where_only_a_revocation_helps_nobody_is_named(database: TestDatabase) {
+    let policy = Policy {
+        run_max: 5,
+        ..Policy::manual()
+    };
+    let api = Api::of(Bank::with_policy(database, policy).await).await;
+    let phone = api.bank.phone("hanako").await;
+    let wrong = phone.wrong_code(api.bank.app.now());
+    for _ in 0..4 {
+        api.verify("hanako", &wrong).await;
+    }
+    for just in [true, false] {
+        let reply = api.verify("hanako", &wrong).await;
+        assert_eq!(
+            (&reply.json["just_suspended"], &reply.json["releasers"]),
+            (&json!(just), &json!("nobody"))
+        );
+    }
+    let told = api.get(&of("hanako", "token")).await;
+    assert_eq!(told.json["state"], "suspended", "{told:?}");
+    let path = of("hanako", "");
+    let user = api.get(path.trim_end_matches('/')).await;
+    assert_eq!(user.json["token"]["releasers"], "nobody", "{user:?}");
+}
+
 async fn r12_a_code_that_many_callers_send_at_once_is_accepted_once(database: TestDatabase) {
     let api = Api::open(database).await;
     let phone = api.bank.phone("hanako").await;
@@ -368,6 +394,7 @@ async fn r27_a_user_who_is_disabled_or_has_no_token_is_told_as_such(database: Te
     let none = api.verify("jiro", "123456").await;
     assert_eq!(none.json["verdict"], "no_token");
     assert_eq!(none.json["reopens_at"], "2026-11-20T03:20:00Z");
+    assert_eq!(none.json["tries_left"], 0, "no try helps");
     let phone = api.bank.phone("hanako").await;
     let hanako = api.bank.user("hanako").await;
     api.bank
@@ -378,6 +405,10 @@ async fn r27_a_user_who_is_disabled_or_has_no_token_is_told_as_such(database: Te
         .await;
     let disabled = api.verify("hanako", &phone.code(now)).await;
     assert_eq!(disabled.json["verdict"], "disabled");
+    assert_eq!(
+        (&disabled.json["tries_left"], &disabled.json["token_id"]),
+        (&json!(0), &Value::Null)
+    );
     assert_eq!(
         api.bank
             .outcomes("user", hanako.id.as_str(), "verify")
@@ -405,7 +436,7 @@ async fn a_new_token_is_told_with_its_age_and_its_cool_off(database: TestDatabas
         (
             &told.json["verdict"],
             &told.json["cool_off_until"],
-            &told.json["token_age_s"]
+            &told.json["token_age"]
         ),
         (&json!("accepted"), &Value::Null, &json!(86_400))
     );

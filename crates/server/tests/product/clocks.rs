@@ -26,8 +26,12 @@ async fn r17_two_consecutive_codes_bring_a_token_back_whose_clock_is_off(databas
     assert_eq!(lone.json["verdict"], "wrong");
 
     let codes = [phone.code(behind(5)), phone.code(behind(4))];
-    let found = resynchronise(&api, [&codes[0], &codes[1]]).await;
+    let (path, body) = (of("hanako", "resynchronise"), json!({ "codes": codes }));
+    let named = || Ask::post(&path, &body).with("idempotency-key", "found");
+    let found = api.ask(named()).await;
     assert_eq!(found.json["verdict"], "accepted", "{found:?}");
+    // R21: the same request under the same key.
+    assert_eq!(api.ask(named()).await.json, found.json);
     let again = resynchronise(&api, [&codes[0], &codes[1]]).await;
     assert_eq!(again.json["verdict"], "already_used", "both are used up");
 

@@ -26,6 +26,7 @@ mod faults;
 mod http;
 mod issuance;
 mod management;
+mod measures;
 mod outbox;
 mod phone_device;
 mod processes;

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use warifu_core::id::UserId;
 use warifu_core::refusal::Refusal;
 use warifu_core::session::Stage;
+use warifu_core::suspension::Releasers;
 use warifu_core::throttle::FREE_PER_USER;
 use warifu_core::time::{MINUTE_MS, SECOND_MS};
 use warifu_core::token::{Standing, TokenState};
 use warifu_core::verification::Counter;
 use warifu_server::app::manage::Task;
+use warifu_server::app::sign_in::SignedIn;
+use warifu_server::app::verification::Verified;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
-use crate::bank::{Bank, confirmation, origin, refused, wrong_password};
+use crate::bank::{Bank, confirmation, origin, password, refused, wrong_password};
 
 on_both_databases!(
     r38_every_cell_of_the_release_matrix,
@@ -327,10 +330,25 @@ async fn r34_releases_do_not_forgive_and_at_thirty_only_revocation_helps(databas
     let released = loop {
         let wrong = phone.wrong_code(bank.app.now());
         let session = bank.session("hanako").await;
-        for _ in 0..5 {
+        for _ in 0..4 {
             bank.app.verify(&session, &wrong, &origin()).await.unwrap();
         }
         suspensions += 1;
+        let who = if suspensions < 6 {
+            Releasers::MasterOrAdministrator
+        } else {
+            Releasers::Nobody
+        };
+        let fifth = bank.app.verify(&session, &wrong, &origin()).await.unwrap();
+        assert!(
+            matches!(fifth, Verified::Suspended { releasers, just_now: true } if releasers == who),
+            "{suspensions}"
+        );
+        let on = bank.sign_in("hanako", &password()).await.unwrap();
+        assert!(
+            matches!(on, SignedIn::Suspended { releasers, .. } if releasers == who),
+            "{suspensions}"
+        );
         bank.clock.advance(MINUTE_MS);
         let done = perform(&bank, "master", Task::Release, "hanako").await;
         let counter = bank.token("hanako").await.unwrap().counter;

@@ -302,6 +302,7 @@ async fn r27_the_relying_bank_is_told_expired_and_nothing_is_counted(database: T
             ),
             (200, &json!("expired"), &json!(phone.token_id))
         );
+        assert_eq!(reply.json["tries_left"], 0);
     }
     let pair = [phone.code(end), phone.code(end.plus_ms(60_000))];
     let path = of("hanako", "resynchronise");

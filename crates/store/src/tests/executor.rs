@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::testing::TestDatabase;
-use crate::{Conflict, Store, StoreError, on_both_databases, params};
+use crate::{Conflict, DatabaseConfig, Store, StoreError, on_both_databases, params};
 
 on_both_databases! {
     a_commit_stays,
@@ -24,6 +24,7 @@ on_both_databases! {
     a_wrong_number_of_parameters_is_refused,
     a_second_row_is_refused_where_one_was_asked_for,
     it_answers,
+    only_a_server_has_a_clock_of_its_own,
     a_transaction_outlives_the_runtime_that_began_it,
 }
 
@@ -397,6 +398,19 @@ async fn a_second_row_is_refused_where_one_was_asked_for(database: TestDatabase)
         .query_one("SELECT id FROM item WHERE amount = $1", params![1])
         .await;
     assert!(matches!(refused, Err(StoreError::Statement(_))));
+}
+
+async fn only_a_server_has_a_clock_of_its_own(database: TestDatabase) {
+    let mut tx = database.open().await.read().await.unwrap();
+    let first = tx.database_clock().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let second = tx.database_clock().await.unwrap();
+    match first.zip(second) {
+        Some((first, second)) => assert!((15..10_000).contains(&second.since_ms(first))),
+        None => assert_eq!((first, second), (None, None)),
+    }
+    let is_server = matches!(database.config(), DatabaseConfig::Postgres(_));
+    assert_eq!(first.is_some(), is_server);
 }
 
 async fn it_answers(database: TestDatabase) {

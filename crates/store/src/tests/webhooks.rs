@@ -225,6 +225,9 @@ async fn a_delivery_that_was_given_up_can_be_queued_again(store: Store) {
     tx.mark_undelivered(&claimed[1], None, NOW, "never")
         .await
         .unwrap();
+    let waiting = tx.webhook_backlog().await.unwrap();
+    assert_eq!((waiting.waiting, waiting.oldest_at), (1, Some(NOW)));
+    assert_eq!(tx.count_dead_deliveries().await.unwrap(), 1);
     let dead = tx.dead_deliveries(&hook.id).await.unwrap();
     assert_eq!((dead.len(), dead[0].tries), (1, 1));
     assert_eq!(dead[0].delivery, claimed[1].delivery);

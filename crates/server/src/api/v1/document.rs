@@ -1,7 +1,5 @@
 //! The OpenAPI document: made of the handlers, and of what all of them have in common.
 
-use std::sync::LazyLock;
-
 use utoipa::OpenApi as _;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -19,7 +17,8 @@ const DESCRIPTION: &str = "\
 Is this code right, once? And what a relying system needs around that question.
 
 Every request carries `Authorization: Bearer KEY`; `warifu api-client create` makes a key. Bodies are JSON. What was not done is \
-answered as `application/problem+json` (RFC 9457), whose member `code` is stable. Every answer names its request in `x-request-id`.
+answered as `application/problem+json` (RFC 9457), whose member `code` is stable. Every answer names its request in `x-request-id`. \
+A client with a limit reads in `RateLimit` how much of it is left.
 
 A write may carry `Idempotency-Key`: the same request under the same key gets the same answer for 24 hours, also when it comes \
 twice at once. So after a lost answer, send the same request again.
@@ -80,7 +79,8 @@ const ALWAYS: [(&str, &str); 6] = [
     ),
     (
         "503",
-        "`service_unavailable` or `raced`: nothing was done; `Retry-After` says when to come again.",
+        "`busy`, `clock_unsure` or `raced`: nothing was done. `service_unavailable`: of a write it is not known whether it was done; \
+         send it again under the same `Idempotency-Key`, which does it once. `Retry-After` says when to come again.",
     ),
 ];
 const OF_QUERIES: [(&str, &str); 1] = [("422", "`request_query`: the query cannot be read.")];
@@ -162,21 +162,67 @@ fn add(operation: &mut Operation, problems: &[(&str, &str)]) {
             .responses
             .insert((*status).to_owned(), RefOr::T(problem(description)));
     }
-    for response in operation.responses.responses.values_mut() {
+    for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
-            response
-                .headers
-                .insert("x-request-id".to_owned(), RefOr::T(REQUEST_ID.clone()));
+            let headers = HEADERS.iter().filter(|header| header.is_of(status));
+            for header in headers {
+                let described = RefOr::T(header.described());
+                response.headers.insert(header.name.to_owned(), described);
+            }
         }
     }
 }
 
-static REQUEST_ID: LazyLock<Header> = LazyLock::new(|| {
-    HeaderBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .description(Some("The name of this request."))
-        .build()
-});
+/// A header of answers.
+struct Told {
+    name: &'static str,
+    schema_type: Type,
+    description: &'static str,
+    /// The statuses that it comes with; all, where there is none.
+    statuses: &'static [&'static str],
+}
+
+const HEADERS: [Told; 4] = [
+    Told {
+        name: "x-request-id",
+        schema_type: Type::String,
+        description: "The name of this request.",
+        statuses: &[],
+    },
+    Told {
+        name: "RateLimit-Policy",
+        schema_type: Type::String,
+        description: "The client's limit, where it has one: `\"default\";q=N;w=1` is N requests a second (draft-ietf-httpapi-ratelimit-headers).",
+        statuses: &[],
+    },
+    Told {
+        name: "RateLimit",
+        schema_type: Type::String,
+        description: "What is left of the client's limit, where it has one: `\"default\";r=LEFT;t=SECONDS`.",
+        statuses: &[],
+    },
+    Told {
+        name: "Retry-After",
+        schema_type: Type::Integer,
+        description: "Seconds after which to come again.",
+        statuses: &["429", "503"],
+    },
+];
+
+impl Told {
+    fn is_of(&self, status: &str) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
+
+    fn described(&self) -> Header {
+        HeaderBuilder::new()
+            .schema(Some(
+                ObjectBuilder::new().schema_type(self.schema_type.clone()),
+            ))
+            .description(Some(self.description))
+            .build()
+    }
+}
 
 fn problem(description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
@@ -199,4 +245,41 @@ fn idempotency_key() -> Parameter {
         ))
         .schema(Some(text))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use axum::http::StatusCode;
+    use warifu_core::refusal::Refusal;
+    use warifu_core::time::UnixMillis;
+
+    use super::*;
+    use crate::api::problem;
+    use crate::app::Failure;
+
+    /// What a caller does after a 503 depends on the code: the documents name each of them.
+    #[test]
+    fn every_code_of_a_503_is_in_the_documents() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md");
+        let page = std::fs::read_to_string(file).unwrap();
+        let of_page: Vec<_> = page
+            .lines()
+            .filter(|line| line.starts_with("| 503 |"))
+            .collect();
+        let (_, of_document) = ALWAYS.iter().find(|(status, _)| *status == "503").unwrap();
+        let refused = [Refusal::Busy, Refusal::ClockUnsure, Refusal::Raced]
+            .map(|refusal| problem::Problem::of(&Failure::Refused(refusal), UnixMillis(0)));
+        let mut codes = vec!["service_unavailable"];
+        for problem in refused {
+            assert_eq!(problem.status, StatusCode::SERVICE_UNAVAILABLE);
+            codes.push(problem.code);
+        }
+        for code in codes {
+            let code = format!("`{code}`");
+            assert!(of_document.contains(&code), "{code}");
+            assert!(of_page.iter().any(|line| line.contains(&code)), "{code}");
+        }
+    }
 }

@@ -192,7 +192,7 @@ pub struct TokenAnswer {
     #[schema(format = DateTime)]
     pub activated_at: String,
     /// How many seconds ago that was.
-    pub token_age_s: u64,
+    pub token_age: u64,
     /// Until when limits should be low, because the token is new; null when there is no such time, or it is over.
     #[schema(format = DateTime)]
     pub cool_off_until: Option<String>,
@@ -283,7 +283,7 @@ impl TokenAnswer {
             token_id: token.id.to_string(),
             state: standing.into(),
             activated_at: moment(token.activated_at),
-            token_age_s: u64::try_from(age_s).unwrap_or(0),
+            token_age: u64::try_from(age_s).unwrap_or(0),
             cool_off_until: policy.cool_off_until(token.activated_at, now).map(moment),
             confirmed_at: token.state.confirmed_at().map(moment),
             expires_at: token.expires_at.map(moment),

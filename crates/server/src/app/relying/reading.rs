@@ -167,11 +167,11 @@ impl App {
         let stored = tx.latest_token(&user.id).await?;
         let token = stored.as_ref().map(|it| (&it.token, &it.counter));
         let mut answer = UserAnswer::of(&user, token, &service.policy, now);
-        if let (Some(told), Some((token, _))) = (&mut answer.token, token)
+        if let (Some(told), Some((token, counter))) = (&mut answer.token, token)
             && token.state.standing() == Standing::Suspended
         {
             let contract = tx.users_of_contract(&user.contract_id).await?;
-            told.releasers = Some(releasers(&user, &contract).into());
+            told.releasers = Some(releasers(&user, &contract, counter, &service.policy).into());
         }
         Ok(answer)
     }

@@ -107,7 +107,9 @@ impl Verifier {
             return jobs;
         }
         let Ok(now) = self.clock.steady() else {
-            self.metrics.verified("clock_unsure");
+            for _ in &jobs {
+                self.metrics.verified("clock_unsure");
+            }
             return answer_all(jobs, &Refusal::ClockUnsure.into());
         };
         let began = Instant::now();
@@ -255,7 +257,7 @@ impl Verifier {
                 *draft = Draft::Again { lost: true };
             }
         }
-        let written = ground::write(&ground, &mut tx, questions, &mut drafts, now).await?;
+        let written = ground::write(&ground, &mut tx, questions, &mut drafts, &folds, now).await?;
         let Some((outcomes, told)) = written else {
             return Ok(None);
         };

@@ -58,17 +58,19 @@ pub struct ApiVerification<'a> {
 pub struct Verification {
     /// What came of it.
     pub verdict: Word,
-    /// Wrong codes that are left before the one-time password is suspended.
+    /// Wrong codes that are left before the one-time password is suspended; 0 where none is judged, because it is suspended or its life is over, or there is no
+    /// token, or the user is disabled.
     pub tries_left: u32,
     /// Whether this very code was the last allowed wrong one.
     pub just_suspended: bool,
-    /// The token that the code was judged for; null when the user has none that lives.
+    /// The token that the code was judged for, or would have been; null of a user without one that lives, and of one who is disabled.
     pub token_id: Option<String>,
     /// When that token was activated.
     #[schema(format = DateTime)]
     pub activated_at: Option<String>,
     /// How many seconds ago that was.
-    pub token_age_s: Option<u64>,
+    #[serde(alias = "token_age_s")]
+    pub token_age: Option<u64>,
     /// Until when the relying system is advised to keep limits low, because the token is new; null when there is no such time,
     /// or it is over.
     #[schema(format = DateTime)]
@@ -110,6 +112,8 @@ pub enum ReleasersWord {
     MasterOrAdministrator,
     /// Only the help desk.
     HelpDesk,
+    /// Nobody: after so many wrong codes only a revocation helps.
+    Nobody,
 }
 
 impl From<Releasers> for ReleasersWord {
@@ -118,6 +122,7 @@ impl From<Releasers> for ReleasersWord {
             Releasers::Administrator => Self::Administrator,
             Releasers::MasterOrAdministrator => Self::MasterOrAdministrator,
             Releasers::HelpDesk => Self::HelpDesk,
+            Releasers::Nobody => Self::Nobody,
         }
     }
 }

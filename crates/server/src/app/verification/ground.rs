@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use warifu_core::audit::{Action, Event};
-use warifu_core::id::{AuditId, TokenId, UserId};
+use warifu_core::id::AuditId;
 use warifu_core::notice::Notice;
 use warifu_core::refusal::Refusal;
+use warifu_core::service::Policy;
 use warifu_core::suspension::{Releasers, releasers};
 use warifu_core::time::UnixMillis;
 use warifu_core::token::TokenState;
@@ -17,7 +18,7 @@ use warifu_store::{CounterNo, Ground, NewAnswer, Tx, Wanted};
 
 use super::Verified;
 use super::batch::{Draft, Fold};
-use super::bearer::Known;
+use super::bearer::{Bearer, Known};
 use super::queue::{Answer, Channel, Question};
 use super::told::Told;
 use crate::app::Failure;
@@ -171,13 +172,20 @@ pub(super) async fn write(
     tx: &mut Tx,
     questions: &[Arc<Question>],
     drafts: &mut [Draft],
+    folds: &BTreeMap<CounterNo, Fold>,
     now: UnixMillis,
 ) -> Result<Option<(Vec<&'static str>, usize)>, Failure> {
     let mut record = Record::default();
     for (question, draft) in questions.iter().zip(drafts) {
         let releasers = match draft {
             Draft::Judged(bearer, verdict) => {
-                follow(tx, &bearer.user_id, &bearer.token_id, *verdict, now).await?
+                let rules = ground.rules.get(&question.login.service_id);
+                let fold = folds.get(&bearer.counter_no);
+                let (rules, fold) = rules
+                    .zip(fold)
+                    .ok_or(Failure::fault("a verdict without rules or counter"))?;
+                let judged = (bearer.as_ref(), *verdict);
+                follow(tx, judged, &fold.after, &rules.policy, now).await?
             }
             Draft::Done(_) | Draft::Again { .. } | Draft::Unjudged { .. } => None,
         };
@@ -240,11 +248,14 @@ const fn has_sequel(verdict: Verdict) -> bool {
 /// What a verdict changes beside the counter; gives who can release a suspended one.
 async fn follow(
     tx: &mut Tx,
-    user_id: &UserId,
-    token_id: &TokenId,
-    verdict: Verdict,
+    (bearer, verdict): (&Bearer, Verdict),
+    counter: &Counter,
+    policy: &Policy,
     now: UnixMillis,
 ) -> Result<Option<Releasers>, Failure> {
+    let Bearer {
+        user_id, token_id, ..
+    } = bearer;
     match verdict {
         Verdict::Accepted {
             confirmation: true, ..
@@ -258,12 +269,15 @@ async fn follow(
             let state = TokenState::Activated.suspended(now);
             tx.set_token_state(token_id, &state).await?;
             let user = tx.user(user_id).await?.ok_or(Refusal::NotFound)?;
-            tell_of_suspension(tx, &user, now).await.map(Some)
+            let contract = tx.users_of_contract(&user.contract_id).await?;
+            let releasers = releasers(&user, &contract, counter, policy);
+            tell_of_suspension(tx, &user, &contract, releasers, now).await?;
+            Ok(Some(releasers))
         }
         Verdict::Suspended => {
             let user = tx.user(user_id).await?.ok_or(Refusal::NotFound)?;
             let contract = tx.users_of_contract(&user.contract_id).await?;
-            Ok(Some(releasers(&user, &contract)))
+            Ok(Some(releasers(&user, &contract, counter, policy)))
         }
         Verdict::Accepted { .. }
         | Verdict::AlreadyUsed { .. }
@@ -277,18 +291,18 @@ async fn follow(
 async fn tell_of_suspension(
     tx: &mut Tx,
     user: &User,
+    contract: &[User],
+    releasers: Releasers,
     now: UnixMillis,
-) -> Result<Releasers, Failure> {
-    let contract = tx.users_of_contract(&user.contract_id).await?;
-    let releasers = releasers(user, &contract);
+) -> Result<(), Failure> {
     let facts = Facts {
         at_ms: now.0,
         releasers: Some(releasers.as_str().to_owned()),
         ..Facts::default()
     };
-    enqueue_to_all(tx, Notice::Suspended, user, &contract, &facts, now).await?;
+    enqueue_to_all(tx, Notice::Suspended, user, contract, &facts, now).await?;
     tx.remove_sessions_of(&user.id).await?;
-    Ok(releasers)
+    Ok(())
 }
 
 /// What follows on the verification page: a right code makes the session a full one.

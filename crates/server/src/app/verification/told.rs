@@ -80,11 +80,11 @@ impl Told {
     pub(super) fn into_words(self) -> Verification {
         let nothing = Verification {
             verdict: Word::NoToken,
-            tries_left: self.wrong_codes_max,
+            tries_left: 0,
             just_suspended: false,
             token_id: None,
             activated_at: None,
-            token_age_s: None,
+            token_age: None,
             cool_off_until: None,
             releasers: None,
             reopens_at: None,
@@ -104,8 +104,8 @@ impl Told {
             Verdict::AlreadyUsed { tries_left } => (Word::AlreadyUsed, tries_left),
             Verdict::Wrong { tries_left } => (Word::Wrong, tries_left),
             Verdict::SuspendedNow | Verdict::Suspended => (Word::Suspended, 0),
-            Verdict::Expired => (Word::Expired, self.wrong_codes_max),
-            Verdict::Revoked => (Word::NoToken, self.wrong_codes_max),
+            Verdict::Expired => (Word::Expired, 0),
+            Verdict::Revoked => (Word::NoToken, 0),
         };
         let age_s = judged.at.since_ms(judged.activated_at).max(0) / SECOND_MS;
         Verification {
@@ -114,7 +114,7 @@ impl Told {
             just_suspended: judged.verdict == Verdict::SuspendedNow,
             token_id: Some(judged.token_id.into()),
             activated_at: Some(moment(judged.activated_at)),
-            token_age_s: u64::try_from(age_s).ok(),
+            token_age: u64::try_from(age_s).ok(),
             cool_off_until: judged.cool_off_until.map(moment),
             releasers: judged.releasers.map(Into::into),
             ..nothing

@@ -158,7 +158,9 @@ const fn page_of(destination: Destination) -> &'static str {
 async fn follow(visitor: &Visitor, destination: Destination) -> Result<Response, Trouble> {
     let refusal = match (destination, &visitor.session) {
         (Destination::Suspended, Some(session)) => {
-            Refusal::Suspended(visitor.app().releasers(session).await.or_trouble(visitor)?)
+            let policy = &visitor.service.policy;
+            let releasers = visitor.app().releasers(session, policy).await;
+            Refusal::Suspended(releasers.or_trouble(visitor)?)
         }
         (Destination::ReissueNotYet { open_at }, _) => Refusal::Waiting {
             opens: visitor.moment(open_at)?,

@@ -415,7 +415,8 @@ impl RefusedPage {
     fn needs_help_desk(&self) -> bool {
         matches!(
             self.refusal,
-            Refusal::Suspended(Releasers::HelpDesk) | Refusal::SuspendedNow(Releasers::HelpDesk)
+            Refusal::Suspended(Releasers::HelpDesk | Releasers::Nobody)
+                | Refusal::SuspendedNow(Releasers::HelpDesk | Releasers::Nobody)
         )
     }
 

@@ -283,6 +283,10 @@ impl Samples {
                 Refusal::Suspended(Releasers::HelpDesk),
             ),
             (
+                "refused-suspended-for-good",
+                Refusal::SuspendedNow(Releasers::Nobody),
+            ),
+            (
                 "refused-revoked",
                 Refusal::Waiting {
                     opens: self.moment(),
