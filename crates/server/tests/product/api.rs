@@ -18,6 +18,7 @@ use warifu_server::web::{Shell, public};
 use warifu_store::testing::TestDatabase;
 
 use crate::bank::{Bank, SERVICE};
+use crate::promised::assert_promised;
 
 /// A bank whose API has one client that may do everything at the service.
 pub(crate) struct Api {
@@ -134,8 +135,16 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Sends a request to a node.
+/// Sends a request to a node; the answer is one that the document tells of.
 pub(crate) async fn ask(node: &Front, asked: Ask<'_>) -> Reply {
+    let (method, path) = (asked.method.clone(), asked.path);
+    let reply = ask_unchecked(node, asked).await;
+    assert_promised(node, &method, path, &reply).await;
+    reply
+}
+
+/// The same, whatever the answer is.
+pub(crate) async fn ask_unchecked(node: &Front, asked: Ask<'_>) -> Reply {
     let mut request = Request::builder()
         .method(asked.method)
         .uri(format!("/api/v1{}", asked.path));

@@ -10,6 +10,7 @@
 mod api;
 mod bank;
 mod phone;
+mod promised;
 mod receiver;
 
 mod activation;

@@ -41,15 +41,13 @@ impl App {
     /// # Errors
     /// [`Failure::Store`].
     pub async fn services_for(&self, caller: &ApiCaller) -> Result<ServicesAnswer, Failure> {
-        let services = self.store.read().await?.services().await?;
-        let visible = services.iter().filter(|service| {
-            caller
-                .service_id
-                .as_ref()
-                .is_none_or(|id| *id == service.id)
-        });
+        let mut tx = self.store.read().await?;
+        let services = match &caller.service_id {
+            Some(only) => tx.service(only).await?.into_iter().collect(),
+            None => tx.services().await?,
+        };
         Ok(ServicesAnswer {
-            services: visible.map(ServiceAnswer::from).collect(),
+            services: services.iter().map(ServiceAnswer::from).collect(),
         })
     }
 
