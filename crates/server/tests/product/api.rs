@@ -69,8 +69,13 @@ impl Reply {
 
 /// The router of one node.
 pub(crate) fn node(app: &Arc<App>) -> Front {
+    node_within(app, Limits::default())
+}
+
+/// The router of one node with these limits.
+pub(crate) fn node_within(app: &Arc<App>, limits: Limits) -> Front {
     let shell = Shell {
-        limits: Limits::default(),
+        limits,
         trusted_proxies: TrustedProxies::default(),
         https: true,
         metrics: Arc::default(),
@@ -179,8 +184,12 @@ impl Api {
     }
 
     pub(crate) async fn of(bank: Bank) -> Self {
+        Self::within(bank, Limits::default()).await
+    }
+
+    pub(crate) async fn within(bank: Bank, limits: Limits) -> Self {
         let everything = Scopes::all().to_string();
-        let node = node(&bank.app);
+        let node = node_within(&bank.app, limits);
         let key = client(&bank.app, &plan("everything", &everything)).await;
         Self { bank, key, node }
     }

@@ -9,16 +9,13 @@ use std::task::Poll;
 
 use serde_json::json;
 use tokio::task::JoinSet;
-use warifu_core::audit::Origin;
-use warifu_core::refusal::Refusal;
-use warifu_server::app::api_clients::ApiKey;
-use warifu_server::app::verification::{ApiVerification, AskedCodes, Word};
+use warifu_server::app::verification::{BATCH_MAX, WAITING_MAX};
 use warifu_server::config::Limits;
 use warifu_store::testing::TestDatabase;
 use warifu_store::{Store, Tx, on_both_databases};
 
-use crate::api::{Api, Reply};
-use crate::bank::refused;
+use crate::api::{Api, Ask, Reply, of};
+use crate::bank::Bank;
 
 on_both_databases! {
     more_requests_than_are_served_at_once_are_turned_away_and_judge_nothing,
@@ -29,7 +26,7 @@ on_both_databases! {
 /// So many too many are asked for.
 const TOO_MANY: usize = 32;
 /// Codes that wait, and those of the batch on its way: more cannot be in the house.
-const IN_THE_HOUSE_MAX: usize = 4_096 + 128;
+const IN_THE_HOUSE_MAX: usize = WAITING_MAX + BATCH_MAX;
 
 /// What a caller is told to do: come again.
 #[track_caller]
@@ -86,49 +83,63 @@ async fn more_requests_than_are_served_at_once_are_turned_away_and_judge_nothing
 }
 
 async fn a_full_queue_turns_codes_away_at_once_and_judges_those_that_wait(database: TestDatabase) {
-    let api = Arc::new(Api::open(database).await);
-    let phone = api.bank.phone("hanako").await;
-    let code = phone.code(api.bank.app.now());
-    let key = ApiKey::received(&api.key).unwrap();
-    let caller = api.bank.app.api_caller(&key, None).await.unwrap();
+    // With fewer requests at once the queue is never full.
+    let limits = Limits {
+        requests_max: IN_THE_HOUSE_MAX + 2 * TOO_MANY,
+        ..Limits::default()
+    };
+    let api = Arc::new(Api::within(Bank::open(database).await, limits).await);
+    let now = api.bank.app.now();
+    let (waits, late) = (api.bank.phone("hanako").await, api.bank.phone("jiro").await);
+    // From here on the node knows the key.
+    let wrong = api.verify("hanako", &waits.wrong_code(now)).await;
+    assert_eq!(wrong.json["verdict"], "wrong");
+    let counter = api.bank.token("jiro").await.unwrap().counter;
+    let events = api.bank.events().await;
+
     let held = lock(api.bank.app.store()).await;
     let mut callers = JoinSet::new();
     for _ in 0..IN_THE_HOUSE_MAX + TOO_MANY {
-        let (api, caller, code) = (Arc::clone(&api), caller.clone(), code.clone());
-        callers.spawn(async move {
-            let asked = ApiVerification {
-                service_id: &api.bank.service_id,
-                login_id: "hanako",
-                codes: AskedCodes::One(&code),
-                caller: &caller,
-                idempotency: None,
-                origin: &Origin::default(),
-            };
-            let judged = api.bank.app.verify_for_client(asked).await;
-            judged.map(|verification| verification.verdict)
-        });
+        let (api, code) = (Arc::clone(&api), waits.code(now));
+        callers.spawn(async move { api.verify("hanako", &code).await });
     }
-    let (mut accepted, mut used, mut busy) = (0, 0, 0);
-    while busy < TOO_MANY {
-        let first = callers.join_next().await.unwrap().unwrap();
-        assert_eq!(refused(first), Refusal::Busy);
-        busy += 1;
+    for _ in 0..TOO_MANY {
+        let away = callers.join_next().await.unwrap().unwrap();
+        assert_turned_away(&away, "busy");
+    }
+    // Whoever comes now, by the short way and by the ordinary one.
+    let (short, right) = (of("jiro", "verify"), late.code(now));
+    for path in [&short, &format!("{short}?long")] {
+        for code in [&right, &late.wrong_code(now)] {
+            let away = api.ask(Ask::post(path, &json!({ "code": code }))).await;
+            assert_turned_away(&away, "busy");
+        }
     }
     drop(held);
-    while let Some(judged) = callers.join_next().await {
-        match judged.unwrap() {
-            Ok(Word::Accepted) => accepted += 1,
-            Ok(Word::AlreadyUsed) => used += 1,
-            other => {
-                assert_eq!(refused(other), Refusal::Busy);
-                busy += 1;
-            }
+    let (mut accepted, mut used) = (0, 0);
+    while let Some(reply) = callers.join_next().await {
+        let reply = reply.unwrap();
+        match reply.json["verdict"].as_str() {
+            Some("accepted") => accepted += 1,
+            Some("already_used") => used += 1,
+            _ => assert_turned_away(&reply, "busy"),
         }
     }
     assert_eq!(accepted, 1);
-    assert!(
-        used + busy + 1 == IN_THE_HOUSE_MAX + TOO_MANY,
-        "{busy} busy, {used} used"
+    let judged = accepted + used;
+    assert!(judged >= WAITING_MAX, "all that waited: {judged}");
+    assert_eq!(
+        (
+            api.bank.events().await - events,
+            api.bank.token("jiro").await.unwrap().counter,
+        ),
+        (judged as u64, counter),
+        "what was turned away was not judged"
+    );
+    let accepted = api.verify("jiro", &right).await;
+    assert_eq!(
+        (&accepted.json["verdict"], &accepted.json["tries_left"]),
+        (&json!("accepted"), &json!(5))
     );
 }
 
