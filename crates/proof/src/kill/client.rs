@@ -83,14 +83,20 @@ impl Connection {
     /// # Errors
     /// When the answer is no HTTP with JSON.
     pub async fn ask(&mut self, login_id: &str, code: &str) -> Result<Option<Whole>> {
-        let body = format!("{{\"code\":\"{code}\"}}");
-        let request = format!(
-            "POST /api/v1/services/{SERVICE}/users/{login_id}/verify HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.address,
-            self.authorization,
-            body.len()
-        );
+        self.ask_named(login_id, code, None).await
+    }
+
+    /// The same under this idempotency key.
+    ///
+    /// # Errors
+    /// As [`Connection::ask`].
+    pub async fn ask_named(
+        &mut self,
+        login_id: &str,
+        code: &str,
+        name: Option<&str>,
+    ) -> Result<Option<Whole>> {
+        let request = self.request(login_id, code, name);
         if self.stream.write_all(request.as_bytes()).await.is_err() {
             return Ok(None);
         }
@@ -107,6 +113,20 @@ impl Connection {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// What is sent for it, byte for byte.
+    #[must_use]
+    pub fn request(&self, login_id: &str, code: &str, name: Option<&str>) -> String {
+        let body = format!("{{\"code\":\"{code}\"}}");
+        let name = name.map_or_else(String::new, |name| format!("idempotency-key: {name}\r\n"));
+        format!(
+            "POST /api/v1/services/{SERVICE}/users/{login_id}/verify HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\
+             {name}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            self.authorization,
+            body.len()
+        )
     }
 }
 

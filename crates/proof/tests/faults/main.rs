@@ -12,6 +12,7 @@ mod house;
 mod alone;
 mod clock;
 mod full_disk;
+mod gone;
 mod stop;
 mod unsynced;
 mod wire;
