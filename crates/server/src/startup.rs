@@ -1,12 +1,13 @@
 //! From settings to the running product: database, schema, keys, use cases; then the server with its background work.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use warifu_store::{DatabaseConfig, Store, StoreError};
 
 use crate::app::{App, Failure, Settings, keys};
@@ -25,6 +26,8 @@ use crate::webhook::{Sender, WebhookConfigError};
 const FILES_BESIDE_CONNECTIONS: u64 = 256;
 /// Connections on the address of the operators.
 const OPERATORS_CONNECTIONS_MAX: usize = 64;
+/// What the background work has to end in, at least, when requests took all of [`Limits::shutdown_timeout`].
+const BACKGROUND_END: Duration = Duration::from_secs(1);
 
 /// Why the product did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +198,11 @@ pub async fn run(
             () = sleep(config.limits.drain) => {}
         }
         let _ = close.send(true);
-        running.await;
+        // A mail or a webhook that is cut off is sent again, as after a crash.
+        let most = config.limits.shutdown_timeout + BACKGROUND_END;
+        if timeout(most, running).await.is_err() {
+            tracing::warn!("mails or webhooks were still under way when the time to stop was over");
+        }
     };
     tokio::select! {
         () = ending => {}

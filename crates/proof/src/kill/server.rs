@@ -142,6 +142,14 @@ impl Running {
         Ok(self.child.wait()?)
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn try_end(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// What it wrote.
     #[must_use]
     pub fn said(&self) -> String {
