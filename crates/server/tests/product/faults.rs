@@ -9,17 +9,22 @@ use std::task::Poll;
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use warifu_core::refusal::Refusal;
+use warifu_core::session::Stage;
+use warifu_server::app::health::Obstacle;
 use warifu_server::app::verification::{BATCH_MAX, WAITING_MAX};
 use warifu_server::config::Limits;
 use warifu_store::testing::TestDatabase;
 use warifu_store::{Store, Tx, on_both_databases};
 
 use crate::api::{Api, Ask, Reply, of};
-use crate::bank::Bank;
+use crate::bank::{Bank, origin, refused};
+use crate::http::Site;
 
 on_both_databases! {
     more_requests_than_are_served_at_once_are_turned_away_and_judge_nothing,
     a_full_queue_turns_codes_away_at_once_and_judges_those_that_wait,
+    the_page_of_a_full_queue_says_when_to_come_again_and_counts_nothing,
     a_caller_that_goes_away_leaves_its_code_judged_wholly_or_not_at_all,
 }
 
@@ -141,6 +146,44 @@ async fn a_full_queue_turns_codes_away_at_once_and_judges_those_that_wait(databa
         (&accepted.json["verdict"], &accepted.json["tries_left"]),
         (&json!("accepted"), &json!(5))
     );
+}
+
+async fn the_page_of_a_full_queue_says_when_to_come_again_and_counts_nothing(
+    database: TestDatabase,
+) {
+    let site = Arc::new(Site::open(database).await);
+    let now = site.bank.app.now();
+    let (waits, late) = (
+        site.bank.phone("hanako").await,
+        site.bank.phone("jiro").await,
+    );
+    let (cookies, csrf) = site.csrf("jiro", Stage::Password).await;
+    let session = Arc::new(site.bank.session("hanako").await);
+    let held = lock(site.bank.app.store()).await;
+    let mut callers = JoinSet::new();
+    for _ in 0..=IN_THE_HOUSE_MAX {
+        let (site, session, code) = (Arc::clone(&site), Arc::clone(&session), waits.code(now));
+        callers.spawn(async move { site.bank.app.verify(&session, &code, &origin()).await });
+    }
+    let away = callers.join_next().await.unwrap().unwrap();
+    assert_eq!(refused(away), Refusal::Busy);
+    assert!(site.bank.app.readiness().await.contains(&Obstacle::Queue));
+    let typed = async |code: &str| {
+        let fields = [("csrf", csrf.as_str()), ("code", code)];
+        site.post("/verify", &cookies, &fields).await
+    };
+    for code in [late.code(now), late.wrong_code(now)] {
+        let page = typed(&code).await;
+        assert_eq!(page.status, 503);
+        assert_eq!(page.header("retry-after"), "5");
+        assert!(page.text.contains("busy"), "{}", page.text);
+    }
+    drop(held);
+    while callers.join_next().await.is_some() {}
+    let counter = site.bank.token("jiro").await.unwrap().counter;
+    assert_eq!(counter.failures, 0);
+    assert_eq!(typed(&late.code(now)).await.status, 303);
+    assert_eq!(site.bank.app.readiness().await, []);
 }
 
 async fn a_caller_that_goes_away_leaves_its_code_judged_wholly_or_not_at_all(

@@ -54,20 +54,20 @@ const FORMS: [&str; 7] = [
     "/manage/users/revoke",
 ];
 
-struct Site {
-    bank: Bank,
+pub(crate) struct Site {
+    pub(crate) bank: Bank,
     router: Front,
 }
 
 /// An answer, read to its end.
-struct Answer {
-    status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    fn header(&self, name: impl header::AsHeaderName) -> &str {
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
@@ -99,7 +99,7 @@ impl Answer {
 }
 
 impl Site {
-    async fn open(database: TestDatabase) -> Self {
+    pub(crate) async fn open(database: TestDatabase) -> Self {
         let bank = Bank::open(database).await;
         let shell = Shell {
             limits: Limits::default(),
@@ -129,7 +129,7 @@ impl Site {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    async fn post(&self, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Answer {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
         let request = Request::post(path)
@@ -163,7 +163,7 @@ impl Site {
     }
 
     /// The CSRF token of the session of these cookies.
-    async fn csrf(&self, login: &str, stage: Stage) -> (String, String) {
+    pub(crate) async fn csrf(&self, login: &str, stage: Stage) -> (String, String) {
         let cookie = self.bank.cookie(login, stage).await;
         let session = self.bank.session_of(&cookie).await.unwrap();
         (format!("{SESSION}={}", cookie.expose()), session.csrf_token)
