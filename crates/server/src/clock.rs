@@ -83,8 +83,8 @@ impl Moment {
 
 #[derive(Debug)]
 struct Compared {
-    /// The wall clock itself, when it was seen to be steady.
-    own: Moment,
+    /// The wall clock itself, when it was seen to be steady; `None` while it never was, since it began apart from the other one.
+    own: Option<Moment>,
     /// The clock of the database's server, where there is one.
     elsewhere: Option<Moment>,
 }
@@ -93,17 +93,17 @@ impl Compared {
     /// How far the wall clock is ahead of the database's, or else of itself.
     fn ahead_ms(&self, wall_ms: i64, counted_ms: i64) -> i64 {
         self.elsewhere
-            .unwrap_or(self.own)
-            .ahead_ms(wall_ms, counted_ms)
+            .or(self.own)
+            .map_or(0, |moment| moment.ahead_ms(wall_ms, counted_ms))
     }
 }
 
 impl Steadiness {
     fn of(wall_ms: i64, counted_ms: i64) -> Self {
-        let own = Moment {
+        let own = Some(Moment {
             at_ms: wall_ms,
             counted_ms,
-        };
+        });
         Self {
             compared: Mutex::new(Compared {
                 own,
@@ -116,7 +116,9 @@ impl Steadiness {
 
     fn check(&self, wall_ms: i64, counted_ms: i64) -> Result<(), ClockJumped> {
         let mut compared = self.compared();
-        let parted_ms = compared.own.ahead_ms(wall_ms, counted_ms);
+        let parted_ms = compared
+            .own
+            .map_or(0, |own| own.ahead_ms(wall_ms, counted_ms));
         let behind_ms = wall_ms.saturating_sub(self.recorded.load(Ordering::Relaxed));
         let off_by_ms = if behind_ms < -JUMP_MAX_MS {
             behind_ms
@@ -126,11 +128,12 @@ impl Steadiness {
             compared.ahead_ms(wall_ms, counted_ms)
         };
         let steady = off_by_ms.abs() <= JUMP_MAX_MS;
-        if steady && counted_ms - compared.own.counted_ms > COMPARED_ANEW_AFTER_MS {
-            compared.own = Moment {
+        let is_old = |own: Moment| counted_ms - own.counted_ms > COMPARED_ANEW_AFTER_MS;
+        if steady && compared.own.is_none_or(is_old) {
+            compared.own = Some(Moment {
                 at_ms: wall_ms,
                 counted_ms,
-            };
+            });
         }
         drop(compared);
         if self.alarmed.swap(!steady, Ordering::Relaxed) == steady {
@@ -152,11 +155,20 @@ impl Steadiness {
 
     /// Another clock said this between two moments; what took too long says too little.
     fn heard(&self, elsewhere: UnixMillis, asked_ms: i64, answered_ms: i64) {
-        if answered_ms - asked_ms <= ANSWERED_WITHIN_MS {
-            self.compared().elsewhere = Some(Moment {
-                at_ms: elsewhere.0,
-                counted_ms: i64::midpoint(asked_ms, answered_ms),
-            });
+        if answered_ms - asked_ms > ANSWERED_WITHIN_MS {
+            return;
+        }
+        let heard = Moment {
+            at_ms: elsewhere.0,
+            counted_ms: i64::midpoint(asked_ms, answered_ms),
+        };
+        let mut compared = self.compared();
+        let is_first = compared.elsewhere.replace(heard).is_none();
+        let is_apart =
+            |own: &mut Moment| own.ahead_ms(heard.at_ms, heard.counted_ms).abs() > JUMP_MAX_MS;
+        if is_first {
+            // One of the two was wrong from the beginning: when they agree, it was put right and did not jump.
+            compared.own.take_if(is_apart);
         }
     }
 
@@ -433,7 +445,7 @@ mod tests {
             steadiness.compared().ahead_ms(START + 5_000, 5_000),
             off_by_ms
         );
-        // The database's clock is put right.
+        // Whichever of the two is put right: here the database's.
         for apart_ms in [JUMP_MAX_MS, -JUMP_MAX_MS] {
             steadiness.heard(UnixMillis(START + 9_000 + apart_ms), 9_000, 9_000);
             assert_eq!(steadiness.check(START + 9_500, 9_500), Ok(()));
@@ -441,6 +453,17 @@ mod tests {
             steadiness.heard(further, 9_000, 9_000);
             assert!(steadiness.check(START + 9_500, 9_500).is_err());
         }
+    }
+
+    #[test]
+    fn r19_a_clock_that_was_wrong_from_the_beginning_is_trusted_when_it_is_put_right() {
+        let steadiness = Steadiness::of(START + HOUR_MS, 0);
+        steadiness.heard(UnixMillis(START), 0, 0);
+        assert!(steadiness.check(START + HOUR_MS, 0).is_err());
+        assert_eq!(steadiness.check(START + 1_000, 1_000), Ok(()));
+        // From then on it may not jump, not together with the other one either.
+        steadiness.heard(UnixMillis(START + HOUR_MS + 2_000), 2_000, 2_000);
+        assert!(steadiness.check(START + HOUR_MS + 2_000, 2_000).is_err());
     }
 
     #[test]

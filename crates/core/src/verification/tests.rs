@@ -161,6 +161,29 @@ fn r16_a_clock_that_wanders_two_steps_is_followed_and_no_further() {
     );
 }
 
+/// 60 days of it, as R16 asks, are ten steps: a window of that many would be for guessing. After the bound it takes two consecutive codes, and after five
+/// steps a new token.
+#[test]
+fn r16_a_clock_that_loses_ten_seconds_a_day_is_followed_for_half_a_month_and_then_resynchronised() {
+    let mut bench = Bench::new();
+    let shows = |day: i64| {
+        let now = NOW.plus_ms(day * crate::time::DAY_MS);
+        (now, now.plus_ms(-day * 10 * SECOND_MS))
+    };
+    let refused = (1..60).find(|day| {
+        let (now, theirs) = shows(*day);
+        let code = bench.code(theirs, 0);
+        !matches!(bench.verify(now, &code), Verdict::Accepted { .. })
+    });
+    assert_eq!(refused, Some(19), "190 seconds behind");
+    for day in [19, 25, 30] {
+        let (now, theirs) = shows(day);
+        let codes = [0, 1].map(|offset| bench.code(theirs, offset));
+        let verdict = resynchronise_at(&mut bench, now, &codes);
+        assert!(matches!(verdict, Verdict::Accepted { .. }), "{day}");
+    }
+}
+
 fn resynchronise_at(bench: &mut Bench, now: UnixMillis, codes: &[Code; 2]) -> Verdict {
     let (verdict, next) = resynchronise(
         &bench.counter,

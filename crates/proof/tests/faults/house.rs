@@ -1,6 +1,7 @@
 //! The bank of these tests, and what they ask of the program that serves it.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
 use tempfile::TempDir;
@@ -107,8 +108,13 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     text
 }
 
-/// A figure of the program's metrics.
+/// A count of the program's metrics.
 pub(crate) async fn figure(metrics: SocketAddr, name: &str) -> usize {
+    figure_as(metrics, name).await
+}
+
+/// A figure of the program's metrics.
+pub(crate) async fn figure_as<T: FromStr>(metrics: SocketAddr, name: &str) -> T {
     let text = get(metrics, "/metrics").await;
     let value = text
         .lines()
