@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use warifu_store::DatabaseConfig;
+use warifu_store::testing::TestDatabase;
 
 /// A bench that is over soon, whose bank is made in `folder`.
 fn small_bench(folder: &std::path::Path, arguments: &[&str]) -> Command {
@@ -68,6 +70,30 @@ fn its_json_is_one_object_with_what_scripts_read() {
     assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), measured);
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 0, "the made-up bank is removed");
+}
+
+/// A database that was named is filled once: whoever names it again is told so, and its bank is not measured as if it were the new one.
+#[tokio::test]
+async fn an_empty_postgresql_database_is_measured_and_a_full_one_is_refused() {
+    let database = TestDatabase::postgres().await;
+    let DatabaseConfig::Postgres(config) = database.config() else {
+        panic!("no PostgreSQL")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let measure = || bench(folder.path(), &["--json", "--database", &config.url]);
+    let output = measure();
+    assert!(output.status.success(), "{output:?}");
+    let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&measured["database"], &measured["tokens"]),
+        (&json!("postgresql"), &json!(40))
+    );
+    assert!(measured["verify_per_s"].as_f64() > Some(0.0), "{measured}");
+    let again = measure();
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    assert!(again.stdout.is_empty());
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(told.contains("empty"), "{told}");
 }
 
 /// Several banks are compared within each round.
