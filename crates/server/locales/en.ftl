@@ -190,6 +190,8 @@ refused-next-title = What to do next
 suspended-next-ask = Ask one of the people named above to release it.
 suspended-next-where = They find it under “Administration”, “User administration”, “Release suspended one-time passwords”.
 suspended-next-sign-in = When it is released, sign in again.
+suspended-next-revocation = Ask the master user or an administrator of your company to revoke the token. If nobody there can, call the help desk.
+suspended-next-issue = You get a mail that says from when you can sign in again. Then you issue a new token.
 suspended-next-help-desk = Nobody in your company can release it. Please call the help desk:
 revoked-next = When the time has come, sign in again. You will be led to the issuance of a new token.
 
@@ -279,7 +281,7 @@ error-sign-in-slowed = There were too many wrong tries. Please wait { $seconds -
 error-user-suspended = Your one-time password is suspended after too many wrong codes. { $who ->
     [master_or_administrator] The master user or another administrator can release it.
     [administrator] An administrator can release it.
-    [nobody] It cannot be released any more: ask the master user, an administrator or the help desk to revoke the token, and issue a new one.
+    [nobody] It can no longer be released: the token must be revoked, and a new one issued.
    *[help_desk] Please call the help desk.
   }
 error-reissue-not-yet = Your token was revoked, so you cannot sign in or issue a token yet. Please sign in again from { $opens }. If it is urgent, call the help desk.
@@ -298,7 +300,7 @@ error-code-already-used = This one-time password was already used. Wait until th
 error-code-suspended-now = There were too many wrong codes, so your one-time password is now suspended. { $who ->
     [master_or_administrator] The master user or another administrator can release it.
     [administrator] An administrator can release it.
-    [nobody] It cannot be released any more: ask the master user, an administrator or the help desk to revoke the token, and issue a new one.
+    [nobody] It can no longer be released: the token must be revoked, and a new one issued.
    *[help_desk] Please call the help desk.
   }
 error-confirmation-password-wrong = The confirmation password is wrong. It is not the password you sign in with. Please try again. If you forgot it, call the help desk.

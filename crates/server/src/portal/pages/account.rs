@@ -412,12 +412,12 @@ impl RefusedPage {
         !matches!(self.refusal, Refusal::Waiting { .. })
     }
 
-    fn needs_help_desk(&self) -> bool {
-        matches!(
-            self.refusal,
-            Refusal::Suspended(Releasers::HelpDesk | Releasers::Nobody)
-                | Refusal::SuspendedNow(Releasers::HelpDesk | Releasers::Nobody)
-        )
+    /// Whether this is who can release.
+    fn is_for(&self, releasers: Releasers) -> bool {
+        let (Refusal::Suspended(who) | Refusal::SuspendedNow(who)) = &self.refusal else {
+            return false;
+        };
+        *who == releasers
     }
 
     fn sentence(&self) -> String {
