@@ -96,6 +96,8 @@ pub mod limits {
     pub const SQLITE_CHECKPOINT_PAGES: u32 = 15 * 1024;
     /// How long PostgreSQL may take to accept a connection.
     pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long one of several servers may take to answer at all, at most; one that says nothing is passed over for the next. Shorter than a node may take to say whether it is ready.
+    pub const POSTGRES_HOST_TIMEOUT: Duration = Duration::from_secs(1);
     /// How long a connection to PostgreSQL may lie idle before the system asks whether the other end is still there.
     pub const POSTGRES_KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
     /// How long PostgreSQL may work on one statement before it gives up.

@@ -3,6 +3,7 @@
 mod catalogue;
 mod events;
 mod executor;
+mod hosts;
 mod hot;
 mod migrations;
 mod racing;

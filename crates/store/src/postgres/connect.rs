@@ -19,8 +19,9 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::limits::{
-    POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT,
-    POSTGRES_KEEPALIVE_IDLE, POSTGRES_STATEMENT_TIMEOUT, TURN_TIMEOUT,
+    POSTGRES_ANSWER_TIMEOUT, POSTGRES_CONNECT_TIMEOUT, POSTGRES_HOST_TIMEOUT,
+    POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT, POSTGRES_KEEPALIVE_IDLE, POSTGRES_STATEMENT_TIMEOUT,
+    TURN_TIMEOUT,
 };
 use crate::{PostgresConfig, StoreError};
 
@@ -129,12 +130,16 @@ fn parse(url: &str) -> Result<Config, StoreError> {
     } else if config.get_ssl_mode() != SslMode::Disable {
         config.ssl_mode(SslMode::Require);
     }
-    if config.get_hosts().len() > 1 {
+    let mut host_timeout = POSTGRES_CONNECT_TIMEOUT;
+    if let hosts @ 2.. = config.get_hosts().len() {
         // Of a cluster's members, the one that takes writes.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        // They are asked in turn, and the last of them has to have its time too.
+        let share = POSTGRES_CONNECT_TIMEOUT / u32::try_from(hosts).unwrap_or(u32::MAX);
+        host_timeout = (share / 2).min(POSTGRES_HOST_TIMEOUT);
     }
     config
-        .connect_timeout(POSTGRES_CONNECT_TIMEOUT)
+        .connect_timeout(host_timeout)
         .tcp_user_timeout(POSTGRES_ANSWER_TIMEOUT)
         // A connection that lies idle and was forgotten on the way is found out before anybody wants it.
         .keepalives_idle(POSTGRES_KEEPALIVE_IDLE);
