@@ -1,6 +1,6 @@
 //! F24: two nodes on a primary with a synchronous standby; the primary is killed under load and the standby promoted. No code is
-//! accepted twice, no failure that was told is forgotten, and the nodes go on by themselves. That such a loss would be seen is tried
-//! with an asynchronous standby.
+//! accepted twice, no failure that was told is forgotten, whoever was told to be suspended stays so, and the nodes go on by themselves.
+//! That such a loss would be seen is tried with an asynchronous standby.
 //!
 //! `cargo xtask soak failover --times 100` runs the first for long, with `--asynchronous` the second.
 
@@ -32,10 +32,13 @@ use crate::phone::Phone;
 const FAILOVERS: usize = 2;
 const FAILOVERS_ASYNCHRONOUS: usize = 1;
 const FAILOVERS_VARIABLE: &str = "WARIFU_TEST_FAILOVERS";
-/// People who type right codes, and people who type wrong ones.
+/// People who type right codes, people who type wrong ones, and people who type the last wrong one that they have.
 const RIGHT: usize = 8;
 const WRONG: usize = 4;
-/// Wrong codes of each: one less than suspends, so that a repeated one of unknown outcome shows.
+const LAST: usize = 4;
+const PEOPLE: usize = RIGHT + WRONG + LAST;
+/// Wrong codes of each: one less than suspends, so that a repeated one of unknown outcome shows. Those of the last kind have so many
+/// behind them at most.
 const WRONG_CODES: u32 = 4;
 /// Threads that send, each with people of its own.
 const SENDERS: usize = 4;
@@ -161,8 +164,20 @@ impl Caller {
 struct Told {
     /// Right codes that were accepted, by login.
     accepted: Vec<(Person, String)>,
-    /// By login: wrong codes that were answered, and requests before them whose outcome nobody knows.
-    wrong: BTreeMap<String, (u32, u32)>,
+    /// What those were told who type wrong codes, by login.
+    wrong: BTreeMap<String, Wrong>,
+}
+
+/// What somebody was told of wrong codes.
+#[derive(Default)]
+struct Wrong {
+    /// That they were wrong.
+    told: u32,
+    /// Requests before an answer whose outcome nobody knows.
+    unknown: u32,
+    /// When it was told that the one-time password is suspended. After that no code is typed: a suspension that was forgotten would
+    /// come about anew.
+    suspended_at: Option<Instant>,
 }
 
 /// Sends right codes under a name each, so that a repetition is the same request (R21), and wrong codes without one, so that each
@@ -172,31 +187,38 @@ fn send(
     number: usize,
     people: &[Person],
     codes: &[Vec<String>],
-    tell: &Sender<()>,
+    tell: &Sender<String>,
 ) -> Told {
     let mut told = Told::default();
     for round in 0..WRONG_CODES as usize {
         for (person, codes) in people.iter().zip(codes) {
             let types_right = person.login.starts_with("right");
-            if types_right && round < codes.len() {
+            let verdict = if types_right && round < codes.len() {
                 let name = format!("{:032x}", u128::from_ne_bytes(random_bytes()));
                 let (verdict, _) =
                     caller.verify(number + round, &person.login, &codes[round], Some(&name));
                 assert_eq!(verdict, "accepted", "a right code, asked under one name");
                 told.accepted.push((person.clone(), codes[round].clone()));
+                verdict
             } else if !types_right {
+                let wrong = told.wrong.entry(person.login.clone()).or_default();
+                if wrong.suspended_at.is_some() {
+                    continue;
+                }
                 let code = person.phone.wrong_code(Clock::system().now());
                 let (verdict, unknown) = caller.verify(number + round, &person.login, &code, None);
-                let counts = told.wrong.entry(person.login.clone()).or_default();
-                if verdict == "wrong" {
-                    counts.0 += 1;
+                match verdict.as_str() {
+                    "wrong" => wrong.told += 1,
+                    "suspended" => wrong.suspended_at = Some(Instant::now()),
+                    other => panic!("{}: {other}", person.login),
                 }
-                counts.1 += unknown;
+                wrong.unknown += unknown;
+                verdict
             } else {
                 continue;
-            }
+            };
             // The one who listens may have heard enough.
-            let _ = tell.send(());
+            let _ = tell.send(verdict);
         }
     }
     told
@@ -209,6 +231,24 @@ struct Losses {
     replays: u32,
     /// Wrong codes that were counted, and are forgotten.
     failures: u32,
+    /// People who were told to be suspended, and are not.
+    suspensions: u32,
+}
+
+/// How many were told to be suspended, in a failover.
+#[derive(Clone, Copy, Default)]
+struct Suspensions {
+    all: u32,
+    /// While the first primary was alive.
+    before: u32,
+}
+
+/// What one failover showed.
+struct Round {
+    /// From the kill to the first answer of each node.
+    recovered: Duration,
+    suspensions: Suspensions,
+    losses: Losses,
 }
 
 struct Scene {
@@ -230,8 +270,12 @@ impl Scene {
         let bank = Bank::open(database).await;
         bank.set_clock(Clock::system().now());
         let mut people = Vec::new();
-        for number in 0..=RIGHT + WRONG {
-            let word = if number < RIGHT { "right" } else { "wrong" };
+        for number in 0..=PEOPLE {
+            let word = match number {
+                ..RIGHT => "right",
+                _ if number < RIGHT + WRONG => "wrong",
+                _ => "last",
+            };
             let login = format!("{word}-{number}");
             hire(&bank, &login).await;
             let phone = Arc::new(bank.phone(&login).await);
@@ -276,11 +320,34 @@ impl Scene {
             Vec::new(),
         )
         .await?;
+        for person in &self.people {
+            tx.execute(
+                "UPDATE counter SET failures = $1, run_since_success = $1
+                 WHERE counter_no = (SELECT counter_no FROM token WHERE token_id = $2)",
+                vec![
+                    self.behind(person).into(),
+                    person.phone.token_id.as_str().into(),
+                ],
+            )
+            .await?;
+        }
         tx.commit().await
     }
 
-    /// One failover under load: from the kill to the first answer of each node, and what was lost.
-    async fn round(&mut self) -> (Duration, Losses) {
+    /// Wrong codes that somebody has typed before a round begins. The last one comes at any moment of a round, or, where it is to be
+    /// forgotten, at once.
+    fn behind(&self, person: &Person) -> u32 {
+        let Some(number) = person.login.strip_prefix("last-") else {
+            return 0;
+        };
+        match self.standby {
+            Standby::Synchronous => number.parse::<u32>().unwrap() % WRONG_CODES + 1,
+            Standby::Asynchronous => WRONG_CODES,
+        }
+    }
+
+    /// One failover under load.
+    async fn round(&mut self) -> Round {
         self.forget().await;
         self.bank.set_clock(Clock::system().now());
         let now = self.bank.app.now();
@@ -319,12 +386,16 @@ impl Scene {
         drop(tell);
         let [moment] = random_bytes::<1>();
         let answers = match self.standby {
-            Standby::Synchronous => usize::from(moment) % (RIGHT + WRONG) + 5,
+            Standby::Synchronous => usize::from(moment) % (2 * PEOPLE) + 5,
             // Each has been told something by then, or nearly each.
-            Standby::Asynchronous => RIGHT + WRONG,
+            Standby::Asynchronous => PEOPLE,
         };
-        for _ in 0..answers {
-            answered.recv().unwrap();
+        let mut suspended = self.standby == Standby::Synchronous;
+        for heard in 1.. {
+            suspended |= answered.recv().unwrap() == "suspended";
+            if suspended && heard >= answers {
+                break;
+            }
         }
         self.servers.kill_primary();
         let killed = Instant::now();
@@ -353,9 +424,30 @@ impl Scene {
         .await
         .unwrap();
         println!("promoted after {promoted:?}, both nodes answer after {recovered:?}");
+        let told_at = |at: &Wrong| at.suspended_at;
+        let suspended: Vec<_> = told
+            .iter()
+            .flat_map(|told| told.wrong.values().filter_map(told_at))
+            .collect();
+        let before = suspended.iter().filter(|at| **at < killed);
+        let suspensions = Suspensions {
+            all: u32::try_from(suspended.len()).unwrap(),
+            before: u32::try_from(before.count()).unwrap(),
+        };
         let losses = self.look_for_losses(told).await;
         self.servers.rejoin();
-        (recovered, losses)
+        Round {
+            recovered,
+            suspensions,
+            losses,
+        }
+    }
+
+    /// What both nodes say of a code, one after the other.
+    async fn verdicts(&self, login: &str, code: &str) -> [String; 2] {
+        let (caller, login, code) = (self.caller.clone(), login.to_owned(), code.to_owned());
+        let ask = move || [0, 1].map(|node| caller.verify(node, &login, &code, None).0);
+        tokio::task::spawn_blocking(ask).await.unwrap()
     }
 
     async fn look_for_losses(&self, told: Vec<Told>) -> Losses {
@@ -364,34 +456,37 @@ impl Scene {
         for told in told {
             for (person, code) in told.accepted {
                 accepted += 1;
-                for node in 0..2 {
-                    let (caller, login, code) =
-                        (self.caller.clone(), person.login.clone(), code.clone());
-                    let (verdict, _) = tokio::task::spawn_blocking(move || {
-                        caller.verify(node, &login, &code, None)
-                    })
-                    .await
-                    .unwrap();
+                for verdict in self.verdicts(&person.login, &code).await {
                     match verdict.as_str() {
                         "already_used" => {}
                         "accepted" => {
-                            println!("R12: node {node} accepts a code of {} again", person.login);
+                            println!("R12: a code of {} is accepted again", person.login);
                             losses.replays += 1;
                         }
                         other => panic!("{}: {other}", person.login),
                     }
                 }
             }
-            for (login, (told, unknown)) in told.wrong {
+            for (login, wrong) in told.wrong {
+                let by_login = |person: &&Person| person.login == login;
+                let person = self.people.iter().find(by_login).unwrap();
                 let counter = self.bank.token(&login).await.unwrap().counter;
-                let kept = counter.failures;
-                if counter.standing == Standing::Suspended {
+                let (kept, least) = (counter.failures, self.behind(person) + wrong.told);
+                let suspended = wrong.suspended_at.is_some();
+                let most = least + wrong.unknown + u32::from(suspended);
+                assert!(kept <= most, "{login} was not asked so often");
+                if kept < least {
+                    println!("R31: {login} was told {least} failures, {kept} are counted");
+                    losses.failures += least - kept;
+                }
+                if !suspended {
                     continue;
                 }
-                assert!(kept <= told + unknown, "{login} was not asked so often");
-                if kept < told {
-                    println!("R31: {login} was told {told} failures, {kept} are counted");
-                    losses.failures += told - kept;
+                let right = person.phone.code(Clock::system().now());
+                let verdicts = self.verdicts(&login, &right).await;
+                if counter.standing != Standing::Suspended || verdicts != ["suspended"; 2] {
+                    println!("R31: {login} was told to be suspended, and is told {verdicts:?}");
+                    losses.suspensions += 1;
                 }
             }
         }
@@ -436,7 +531,7 @@ async fn f24_what_is_lost_with_an_asynchronous_standby_is_found() {
     assert!(
         rounds
             .iter()
-            .all(|losses| losses.replays > 0 && losses.failures > 0),
+            .all(|losses| losses.replays > 0 && losses.failures > 0 && losses.suspensions > 0),
         "the standby had not what was answered, and nobody noticed"
     );
 }
@@ -449,10 +544,13 @@ async fn fail_over(standby: Standby, times: usize) -> Vec<Losses> {
     let begun = Instant::now();
     let mut scene = Scene::open(standby).await;
     let (mut recovered, mut losses) = (Vec::new(), Vec::new());
+    let mut suspensions = Suspensions::default();
     for _ in 0..times {
-        let (after, lost) = scene.round().await;
-        recovered.push(after);
-        losses.push(lost);
+        let round = scene.round().await;
+        recovered.push(round.recovered);
+        losses.push(round.losses);
+        suspensions.all += round.suspensions.all;
+        suspensions.before += round.suspensions.before;
     }
     recovered.sort();
     let report = json!({
@@ -463,6 +561,9 @@ async fn fail_over(standby: Standby, times: usize) -> Vec<Losses> {
         "failovers": times,
         "replays": losses.iter().map(|lost| lost.replays).sum::<u32>(),
         "lost_failures": losses.iter().map(|lost| lost.failures).sum::<u32>(),
+        "suspensions": suspensions.all,
+        "suspensions_before_the_kill": suspensions.before,
+        "lost_suspensions": losses.iter().map(|lost| lost.suspensions).sum::<u32>(),
         "recovery_ms": {
             "p50": recovered[times / 2].as_millis(),
             "max": recovered[times - 1].as_millis(),
