@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use warifu_core::service::Policy;
 use warifu_proof::bank::{Bank, Holder};
-use warifu_proof::database::counters;
+use warifu_proof::database::{audited_changes, counters};
 use warifu_proof::kill::client::{Connection, Whole};
 use warifu_server::clock::Clock;
 use warifu_store::testing::TestDatabase;
@@ -66,6 +66,50 @@ impl House {
         let code = holder.code_but(&holder.near(self.step()), 0);
         let answer = connection.ask(&holder.login_id, &code).await.unwrap();
         answer.expect("an answer")
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        connection: &mut Connection,
+        holder: usize,
+        code: &str,
+        name: Option<&str>,
+    ) -> Whole {
+        let login_id = &self.holders[holder].login_id;
+        let answer = connection.ask_named(login_id, code, name).await.unwrap();
+        answer.expect("an answer")
+    }
+
+    /// The same request under the same name is told that the code was accepted, as soon as the database is found again, and no other
+    /// request is.
+    pub(crate) async fn accepts_once(
+        &self,
+        connection: &mut Connection,
+        holder: usize,
+        code: &str,
+        name: &str,
+    ) {
+        let mut tries = 0;
+        let back = loop {
+            let answer = self.ask(connection, holder, code, Some(name)).await;
+            tries += 1;
+            if answer.status == 200 || tries > 20 {
+                break answer;
+            }
+            // Connections that were given up may be found one after the other.
+            assert_turned_away(&answer, "service_unavailable");
+        };
+        assert_judged(&back, "accepted");
+        let other = self.ask(connection, holder, code, None).await;
+        assert_judged(&other, "already_used");
+        let changes = audited_changes(self.bank.store()).await.unwrap();
+        assert_eq!(changes[&self.holders[holder].token_id], 1);
+    }
+
+    /// Whether a holder's counter was ever written.
+    pub(crate) async fn was_judged(&self, holder: usize) -> bool {
+        let counters = counters(self.bank.store()).await.unwrap();
+        counters[&self.holders[holder].token_id].0 > 1
     }
 
     pub(crate) async fn failures(&self, holder: usize) -> u32 {

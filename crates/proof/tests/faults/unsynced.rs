@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use warifu_proof::bank::SERVICE;
-use warifu_proof::database::counters;
+use warifu_proof::database::{audited_changes, counters};
 use warifu_proof::kill::client::{Connection, Whole};
 use warifu_proof::kill::server::{Running, Server};
 use warifu_store::testing::{Disk, DiskFault, TestDatabase};
@@ -21,6 +21,10 @@ const AT_ONCE: usize = 24;
 const LAST: usize = 2 * AT_ONCE;
 /// What would be told at all is told within this.
 const A_WHILE: Duration = Duration::from_millis(400);
+/// The longest that a request may take, where the test says so.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// So much later the callers are told at the latest.
+const LATER: Duration = Duration::from_secs(15);
 /// How long the program may take to commit a batch.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// The version of a counter that was never used.
@@ -33,7 +37,7 @@ async fn nobody_is_told_of_a_batch_that_the_disk_does_not_have_yet() {
     let (house, server, _running) = house(&database, &disk).await;
     disk.begin(DiskFault::Held);
     let told = AtomicUsize::new(0);
-    let asked = ask_at_once(&house, &server, 0, &told);
+    let asked = ask_at_once(&house, &server, (0, house.step()), &told);
     tokio::pin!(asked);
     let looked_at = async {
         committed_and_not_told(&house, &told).await;
@@ -61,7 +65,7 @@ async fn after_a_sync_that_failed_nothing_is_told_until_the_program_is_started_a
     let (house, server, running) = house(&database, &disk).await;
     disk.begin(DiskFault::Broken);
     let told = AtomicUsize::new(0);
-    let answers = ask_at_once(&house, &server, 0, &told).await;
+    let answers = ask_at_once(&house, &server, (0, house.step()), &told).await;
     let refused = answers.iter().filter(|answer| answer.status != 200);
     assert!(refused.clone().count() > 1, "no batch was synced");
     for answer in refused {
@@ -69,7 +73,7 @@ async fn after_a_sync_that_failed_nothing_is_told_until_the_program_is_started_a
     }
     disk.end(DiskFault::Broken);
     // The disk seems to be well again, but what it lost it does not have.
-    for answer in ask_at_once(&house, &server, AT_ONCE, &told).await {
+    for answer in ask_at_once(&house, &server, (AT_ONCE, house.step()), &told).await {
         assert_turned_away(&answer, "service_unavailable");
     }
     let status = status_of(&house, &server, 0).await;
@@ -77,8 +81,46 @@ async fn after_a_sync_that_failed_nothing_is_told_until_the_program_is_started_a
 
     drop(running);
     let _running = server.start_with(disk.variables()).unwrap();
-    for answer in ask_at_once(&house, &server, AT_ONCE, &told).await {
+    for answer in ask_at_once(&house, &server, (AT_ONCE, house.step()), &told).await {
         assert_judged(&answer, "accepted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_slow_for_too_long_turns_codes_away_that_are_told_when_they_come_again() {
+    let disk = Disk::sound();
+    let database = TestDatabase::sqlite();
+    let (house, server, running) = house(&database, &disk).await;
+    drop(running);
+    let mut variables = disk.variables();
+    let seconds = REQUEST_TIMEOUT.as_secs().to_string();
+    variables.push(("WARIFU_LIMITS_REQUEST_TIMEOUT_S", seconds.into()));
+    let _running = server.start_with(variables).unwrap();
+    let told = AtomicUsize::new(0);
+    // Behind a batch, no code is alone: none holds up its lane.
+    for answer in ask_at_once(&house, &server, (0, house.step()), &told).await {
+        assert_judged(&answer, "accepted");
+    }
+
+    disk.begin(DiskFault::Held);
+    let step = house.step();
+    let begun = Instant::now();
+    for answer in ask_at_once(&house, &server, (AT_ONCE, step), &told).await {
+        assert_turned_away(&answer, "service_unavailable");
+    }
+    let took = begun.elapsed();
+    assert!(
+        (REQUEST_TIMEOUT..REQUEST_TIMEOUT + LATER).contains(&took),
+        "{took:?}"
+    );
+    disk.end(DiskFault::Held);
+    // The same requests.
+    for answer in ask_at_once(&house, &server, (AT_ONCE, step), &told).await {
+        assert_judged(&answer, "accepted");
+    }
+    let changes = audited_changes(house.bank.store()).await.unwrap();
+    for holder in &house.holders[AT_ONCE..LAST] {
+        assert_eq!(changes[&holder.token_id], 1, "accepted once");
     }
 }
 
@@ -93,11 +135,11 @@ async fn house(database: &TestDatabase, disk: &Disk) -> (House, Server, Running)
     (house, server, running)
 }
 
-/// The right codes of so many holders, each by a connection of its own; `told` counts the answers.
+/// The right codes of so many holders, each by a connection of its own and under a name of its own; `told` counts the answers.
 async fn ask_at_once(
     house: &House,
     server: &Server,
-    first: usize,
+    (first, step): (usize, i64),
     told: &AtomicUsize,
 ) -> Vec<Whole> {
     let mut connections: Vec<Connection> = Vec::with_capacity(AT_ONCE);
@@ -108,7 +150,10 @@ async fn ask_at_once(
         .iter_mut()
         .zip(first..)
         .map(async |(connection, holder)| {
-            let answer = house.right(connection, holder).await;
+            let holder = &house.holders[holder];
+            let (login_id, code) = (&holder.login_id, holder.code(step));
+            let answer = connection.ask_named(login_id, &code, Some(login_id)).await;
+            let answer = answer.unwrap().expect("an answer");
             told.fetch_add(1, Ordering::SeqCst);
             answer
         });
