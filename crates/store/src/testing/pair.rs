@@ -80,6 +80,14 @@ impl PostgresPair {
         self.tell("kill");
     }
 
+    /// Kills the standby with all its processes: commits that wait for it are answered when it is back.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn lose_standby(&mut self) {
+        self.tell("lose");
+    }
+
     /// Makes the standby the primary.
     ///
     /// # Panics

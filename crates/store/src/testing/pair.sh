@@ -3,6 +3,7 @@
 # command a line and answers each with "done" or "failed: ..":
 #   hold     nothing more reaches the standby, as on a slow network; only where no commit waits for it
 #   kill     the primary and all its processes are killed (SIGKILL), as when its machine is gone
+#   lose     the standby and all its processes are killed: commits that wait for it wait until it is back
 #   promote  the standby becomes the primary; it commits alone until the other is back
 #   rejoin   the dead server comes back as the standby, with a fresh copy
 set -u
@@ -77,8 +78,8 @@ hold() {
     kill -STOP "$(ask "$primary" "SELECT pid FROM pg_stat_replication")"
 }
 
-kill_primary() {
-    master=$(head -n 1 "$folder/$primary/postmaster.pid") || return 1
+kill_server() {
+    master=$(head -n 1 "$folder/$1/postmaster.pid") || return 1
     # Stopped first: else it may give birth to one more while they are killed.
     kill -STOP "$master"
     # shellcheck disable=SC2046 # one number each
@@ -98,7 +99,8 @@ if begin; then echo ready; else answer false; exit 1; fi
 while read -r command; do
     case $command in
     hold) answer hold ;;
-    kill) answer kill_primary ;;
+    kill) answer kill_server "$primary" ;;
+    lose) answer kill_server $((1 - primary)) ;;
     promote) answer promote ;;
     rejoin) answer standby $((1 - primary)) ;;
     esac
