@@ -1,7 +1,7 @@
 //! TLS with a real client: versions, a new pair while connections are open, pairs that cannot be used (R71).
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 use warifu_server::clock::Clock;
 use warifu_server::config::Limits;
 use warifu_server::metrics::Metrics;
@@ -24,6 +25,11 @@ use warifu_server::serve::{Door, serve};
 use warifu_server::tls::{Tls, TlsError, TlsFiles};
 
 use crate::pair::{Pair, connect};
+
+/// How often these servers look at their files.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// What is looked for so often is seen within this.
+const SOON: Duration = Duration::from_secs(10);
 
 struct Server {
     dir: TempDir,
@@ -53,7 +59,7 @@ impl Server {
         let reload = Arc::new(Notify::new());
         tokio::spawn(tls.clone().watch(
             Clock::system(),
-            Duration::from_millis(20),
+            LOOK_INTERVAL,
             Arc::clone(&reload),
             stopped,
         ));
@@ -94,6 +100,22 @@ impl Server {
             }
             self.reload.notify_one();
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until new connections get this certificate and no longer the old one, and asks for nothing.
+    async fn comes_to_show(
+        &self,
+        expected: &CertificateDer<'static>,
+        old: &CertificateDer<'static>,
+    ) {
+        let believed = [expected.clone(), old.clone()];
+        loop {
+            let stream = connect(self.port, &believed, &[&TLS13]).await.unwrap();
+            if stream.get_ref().1.peer_certificates().unwrap()[0] == *expected {
+                return;
+            }
+            sleep(LOOK_INTERVAL).await;
         }
     }
 }
@@ -189,6 +211,40 @@ async fn a_new_pair_that_cannot_be_used_leaves_the_old_one_in_force() {
     fs::copy(&new.certificate, &server.pair.certificate).unwrap();
     fs::copy(&new.key, &server.pair.key).unwrap();
     server.shows(&new.der(), &[old]).await;
+}
+
+/// Nobody asks for it: the files are looked at.
+#[tokio::test]
+async fn r71_a_pair_that_is_put_in_the_place_of_the_old_one_is_shown_soon_by_itself() {
+    let server = Server::start().await;
+    let mut folders = Vec::new();
+    let mut old = server.pair.der();
+    // Behind links, as certbot keeps them, it is another one that a link leads to: at first in place of a file, then of a link.
+    for put in [write_over, put_in_place, link_to, link_to] {
+        let folder = tempfile::tempdir_in(server.dir.path()).unwrap();
+        let new = Pair::make(folder.path(), "localhost");
+        let der = new.der();
+        put(&new.key, &server.pair.key);
+        put(&new.certificate, &server.pair.certificate);
+        let shown = server.comes_to_show(&der, &old);
+        timeout(SOON, shown).await.expect("it is seen");
+        old = der;
+        folders.push(folder);
+    }
+}
+
+fn write_over(new: &Path, place: &Path) {
+    fs::copy(new, place).unwrap();
+}
+
+fn put_in_place(new: &Path, place: &Path) {
+    fs::rename(new, place).unwrap();
+}
+
+fn link_to(new: &Path, place: &Path) {
+    let link = place.with_extension("link");
+    symlink(new, &link).unwrap();
+    fs::rename(link, place).unwrap();
 }
 
 #[test]
