@@ -14,7 +14,8 @@ const SYNCHRONOUS: &str =
 const ASYNCHRONOUS: &str = "failover::f24_what_is_lost_with_an_asynchronous_standby_is_found";
 
 /// Runs it; it prints one JSON object at the end. With `--asynchronous` commits do not wait for the standby: then codes that were
-/// accepted must be found to be accepted again, and wrong ones to be forgotten, and a run that does not find them fails.
+/// accepted must be found to be accepted again, wrong ones to be forgotten, and people to be suspended no more; a run that does not
+/// find them fails.
 ///
 /// # Errors
 /// When the command line is not understood, or the test fails.
