@@ -406,6 +406,7 @@ mail-address-changed-next = If that was not you, please ask the master user or a
 mail-colleague-suspended-subject = A user is suspended
 mail-colleague-suspended = The one-time password of { $user } is suspended after too many wrong codes.
 mail-colleague-suspended-next = Please ask the user what happened, then release the suspension under “Administration”, “User administration”.
+mail-colleague-suspended-next-revoke = There were too many wrong codes for a release. Please ask the user what happened, then revoke the token under “Administration”, “User administration”, so that a new one can be issued.
 mail-colleague-revoked-subject = A token is revoked
 mail-colleague-revoked = The token of { $user } is revoked.
 mail-colleague-revoked-next = The user cannot sign in until a new token is issued.

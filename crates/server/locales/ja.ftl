@@ -375,6 +375,7 @@ mail-address-changed-next = ご自身の操作でなければ、会社のマス�
 mail-colleague-suspended-subject = 利用者が利用停止になりました
 mail-colleague-suspended = { $user }のワンタイムパスワードが、間違いが続いたため利用停止になりました。
 mail-colleague-suspended-next = ご本人に事情を確かめたうえで、「管理」の「利用者(ユーザ)管理」から解除してください。
+mail-colleague-suspended-next-revoke = 間違いの回数が多いため、解除はできません。ご本人に事情を確かめたうえで、「管理」の「利用者(ユーザ)管理」からトークンを失効し、発行し直すようお伝えください。
 mail-colleague-revoked-subject = 利用者のトークンが失効しました
 mail-colleague-revoked = { $user }のトークンが失効しました。
 mail-colleague-revoked-next = ご本人が新しいトークンを発行するまで、ログインできません。

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use warifu_core::time::UnixMillis;
 
 use crate::app::webhooks::telling::Telling;
 use crate::app::{App, Failure};
+use crate::clock::Comparison;
 use crate::mail::Mailer;
 use crate::webhook::Sender;
 
@@ -22,6 +23,10 @@ const BUSY_REST: Duration = Duration::from_secs(1);
 const HOUSE_REST: Duration = Duration::from_mins(1);
 /// The rest between two looks at what only the database knows, for the measurements.
 const MEASURE_REST: Duration = Duration::from_secs(10);
+/// The rest between two comparisons of the clocks.
+const COMPARE_REST: Duration = Duration::from_secs(10);
+/// How long one may take.
+const COMPARED_WITHIN: Duration = Duration::from_secs(5);
 /// The rest after the database failed.
 const FAILURE_REST: Duration = Duration::from_secs(5);
 
@@ -97,17 +102,35 @@ pub async fn keep_house(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Measures what only the database knows, its clock too, again and again.
+/// Measures what only the database knows, again and again.
 pub async fn measure(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         if let Err(failure) = app.measure_outboxes().await {
             tracing::debug!(%failure, "the outboxes were not measured");
         }
-        if let Err(failure) = app.compare_clocks().await {
-            tracing::debug!(%failure, "the clocks were not compared");
-        }
         tokio::select! {
             () = sleep(MEASURE_REST) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Holds the clock against that of the database's server, again and again, where there is one (R19).
+pub async fn compare_clocks(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut was_heard = true;
+    while !*stopped.borrow() {
+        let compared = timeout(COMPARED_WITHIN, app.compare_clocks()).await;
+        let is_heard = match compared {
+            Ok(Ok(Comparison::Alone)) => return,
+            Ok(Ok(Comparison::Heard)) => true,
+            Ok(Ok(Comparison::TooLate) | Err(_)) | Err(_) => false,
+        };
+        if was_heard && !is_heard {
+            tracing::warn!("the clock could not be compared with that of PostgreSQL's server");
+        }
+        was_heard = is_heard;
+        tokio::select! {
+            () = sleep(COMPARE_REST) => {}
             _ = stopped.changed() => return,
         }
     }

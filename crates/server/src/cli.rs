@@ -13,6 +13,7 @@ pub mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -91,13 +92,21 @@ pub fn run() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// What threads have to end in that nobody can stop, when everything else is over.
+const THREADS_END: Duration = Duration::from_secs(5);
+
 fn with_runtime(command: impl Future<Output = u8>) -> u8 {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(command),
+        Ok(runtime) => {
+            let code = runtime.block_on(command);
+            // Whatever still looks for a mail server's name, or writes to a disk that hangs, has had its time.
+            runtime.shutdown_timeout(THREADS_END);
+            code
+        }
         Err(error) => failed(&format!("the program could not start its threads: {error}")),
     }
 }

@@ -1,22 +1,20 @@
 //! The one place that reads the clock and draws randomness. Everything else takes both as arguments.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::ValueEnum;
 use getrandom::SysRng;
 use rand_core::{CryptoRng, Rng as _, TryCryptoRng, TryRng, UnwrapErr};
 use rustix::time::{ClockId, clock_gettime};
-use warifu_core::time::{HOUR_MS, SECOND_MS, UnixMillis};
+use warifu_core::time::{SECOND_MS, UnixMillis};
 
-/// How far the wall clock may part from the one that only counts, in milliseconds, before codes are not judged any more
-/// (R19): half of the shortest time step. Corrections of a clock that is kept right are far smaller.
-pub const JUMP_MAX_MS: i64 = 30 * SECOND_MS;
-/// After so long the two clocks are compared anew, so that small corrections do not add up.
-const COMPARED_ANEW_AFTER_MS: i64 = HOUR_MS;
-/// How long another clock may take to say its time: half of that is how wrong the comparison may be.
-const ANSWERED_WITHIN_MS: i64 = SECOND_MS;
+mod steadiness;
+
+use steadiness::Steadiness;
+pub use steadiness::{APART_MAX_MS, ClockUnsure, Doubt};
 
 /// What time it is, for all that the server decides (R18: never the client's word).
 #[derive(Clone, Debug)]
@@ -47,134 +45,25 @@ impl Running {
     }
 }
 
-/// The wall clock was put forward or back while the process ran, stands before times that are recorded already, or is far from that of the
-/// database's server: no code can be judged (R19).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the clock is {off_by_ms} ms away from where it should be")]
-pub struct ClockJumped {
-    /// How far the wall clock is ahead of where it should be; negative: behind.
-    pub off_by_ms: i64,
+/// What the machine's clock is held against before codes are judged by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ClockTrust {
+    /// The clock of PostgreSQL's server, and what is recorded; and itself, so that it cannot jump.
+    #[default]
+    Compared,
+    /// Itself alone: for operators who know that it is right where the others are wrong.
+    Trusted,
 }
 
-/// What the wall clock is held against: a clock that nobody can set, and that goes on while the machine sleeps; and that of the database's server.
-#[derive(Debug)]
-struct Steadiness {
-    compared: Mutex<Compared>,
-    /// The latest time that was recorded before this process began.
-    recorded: AtomicI64,
-    alarmed: AtomicBool,
-}
-
-/// What another clock said, and when by the one that only counts.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    /// Unix milliseconds.
-    at_ms: i64,
-    /// Milliseconds since the machine started.
-    counted_ms: i64,
-}
-
-impl Moment {
-    /// How far a clock that says `at_ms` now is ahead of where that one has come by now.
-    const fn ahead_ms(self, at_ms: i64, counted_ms: i64) -> i64 {
-        at_ms - self.at_ms - (counted_ms - self.counted_ms)
-    }
-}
-
-#[derive(Debug)]
-struct Compared {
-    /// The wall clock itself, when it was seen to be steady; `None` while it never was, since it began apart from the other one.
-    own: Option<Moment>,
-    /// The clock of the database's server, where there is one.
-    elsewhere: Option<Moment>,
-}
-
-impl Compared {
-    /// How far the wall clock is ahead of the database's, or else of itself.
-    fn ahead_ms(&self, wall_ms: i64, counted_ms: i64) -> i64 {
-        self.elsewhere
-            .or(self.own)
-            .map_or(0, |moment| moment.ahead_ms(wall_ms, counted_ms))
-    }
-}
-
-impl Steadiness {
-    fn of(wall_ms: i64, counted_ms: i64) -> Self {
-        let own = Some(Moment {
-            at_ms: wall_ms,
-            counted_ms,
-        });
-        Self {
-            compared: Mutex::new(Compared {
-                own,
-                elsewhere: None,
-            }),
-            recorded: AtomicI64::new(i64::MIN),
-            alarmed: AtomicBool::new(false),
-        }
-    }
-
-    fn check(&self, wall_ms: i64, counted_ms: i64) -> Result<(), ClockJumped> {
-        let mut compared = self.compared();
-        let parted_ms = compared
-            .own
-            .map_or(0, |own| own.ahead_ms(wall_ms, counted_ms));
-        let behind_ms = wall_ms.saturating_sub(self.recorded.load(Ordering::Relaxed));
-        let off_by_ms = if behind_ms < -JUMP_MAX_MS {
-            behind_ms
-        } else if parted_ms.abs() > JUMP_MAX_MS {
-            parted_ms
-        } else {
-            compared.ahead_ms(wall_ms, counted_ms)
-        };
-        let steady = off_by_ms.abs() <= JUMP_MAX_MS;
-        let is_old = |own: Moment| counted_ms - own.counted_ms > COMPARED_ANEW_AFTER_MS;
-        if steady && compared.own.is_none_or(is_old) {
-            compared.own = Some(Moment {
-                at_ms: wall_ms,
-                counted_ms,
-            });
-        }
-        drop(compared);
-        if self.alarmed.swap(!steady, Ordering::Relaxed) == steady {
-            if steady {
-                tracing::warn!("the clock is right again: codes are judged");
-            } else {
-                tracing::error!(
-                    off_by_ms,
-                    "ALARM: the clock jumped, or is not that of the database's server: no code is judged"
-                );
-            }
-        }
-        if steady {
-            Ok(())
-        } else {
-            Err(ClockJumped { off_by_ms })
-        }
-    }
-
-    /// Another clock said this between two moments; what took too long says too little.
-    fn heard(&self, elsewhere: UnixMillis, asked_ms: i64, answered_ms: i64) {
-        if answered_ms - asked_ms > ANSWERED_WITHIN_MS {
-            return;
-        }
-        let heard = Moment {
-            at_ms: elsewhere.0,
-            counted_ms: i64::midpoint(asked_ms, answered_ms),
-        };
-        let mut compared = self.compared();
-        let is_first = compared.elsewhere.replace(heard).is_none();
-        let is_apart =
-            |own: &mut Moment| own.ahead_ms(heard.at_ms, heard.counted_ms).abs() > JUMP_MAX_MS;
-        if is_first {
-            // One of the two was wrong from the beginning: when they agree, it was put right and did not jump.
-            compared.own.take_if(is_apart);
-        }
-    }
-
-    fn compared(&self) -> MutexGuard<'_, Compared> {
-        self.compared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What came of asking another clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// There is no other one.
+    Alone,
+    /// It said its time.
+    Heard,
+    /// It took too long to say its time, which therefore says nothing.
+    TooLate,
 }
 
 /// Milliseconds since the machine started, sleep included.
@@ -195,13 +84,17 @@ fn wall_ms() -> i64 {
 }
 
 impl Clock {
-    /// The operating system's clock.
+    /// The operating system's clock, held against all that there is.
     #[must_use]
     pub fn system() -> Self {
-        Self(Source::System(Arc::new(Steadiness::of(
-            wall_ms(),
-            counted_ms(),
-        ))))
+        Self::system_with(ClockTrust::Compared)
+    }
+
+    /// The operating system's clock, held against this.
+    #[must_use]
+    pub fn system_with(trust: ClockTrust) -> Self {
+        let steadiness = Steadiness::of(trust, wall_ms(), counted_ms());
+        Self(Source::System(Arc::new(steadiness)))
     }
 
     /// A clock that stands still until it is moved: for tests of what happens at a certain minute.
@@ -233,12 +126,11 @@ impl Clock {
         }
     }
 
-    /// The time now, if the clock can be trusted to judge codes by (R19). It cannot after it was put forward or back by more
-    /// than [`JUMP_MAX_MS`], until it is put right again or the process is started anew.
+    /// The time now, if the clock can be trusted to judge codes by (R19): see [`Doubt`].
     ///
     /// # Errors
-    /// [`ClockJumped`].
-    pub fn steady(&self) -> Result<UnixMillis, ClockJumped> {
+    /// [`ClockUnsure`].
+    pub fn steady(&self) -> Result<UnixMillis, ClockUnsure> {
         match &self.0 {
             Source::System(steadiness) => {
                 let wall_ms = wall_ms();
@@ -250,14 +142,14 @@ impl Clock {
     }
 
     /// Tells the clock what was recorded last: it is not before that. A node that starts with a clock behind the records
-    /// judges no code until the clock has come so far.
+    /// judges no code until the clock has come so far, or the server's clock says the same.
     pub fn not_before(&self, recorded: UnixMillis) {
         if let Source::System(steadiness) = &self.0 {
-            steadiness.recorded.fetch_max(recorded.0, Ordering::Relaxed);
+            steadiness.not_before(recorded);
         }
     }
 
-    /// Asks another clock, that of the database's server, and goes by it from then on: where the two are further apart than [`JUMP_MAX_MS`], nobody knows which one is right
+    /// Asks the clock of the database's server: where the two are further apart than [`APART_MAX_MS`], nobody knows which one is right
     /// (R19). `ask` gives `None` where there is no other clock. A clock that can be moved asks nobody.
     ///
     /// # Errors
@@ -265,22 +157,24 @@ impl Clock {
     pub async fn compare_with<E>(
         &self,
         ask: impl Future<Output = Result<Option<UnixMillis>, E>>,
-    ) -> Result<(), E> {
-        if let Source::System(steadiness) = &self.0 {
-            let asked_ms = counted_ms();
-            if let Some(elsewhere) = ask.await? {
-                steadiness.heard(elsewhere, asked_ms, counted_ms());
-            }
-        }
-        Ok(())
+    ) -> Result<Comparison, E> {
+        let Source::System(steadiness) = &self.0 else {
+            return Ok(Comparison::Alone);
+        };
+        let asked_ms = counted_ms();
+        Ok(match ask.await? {
+            None => Comparison::Alone,
+            Some(server) if steadiness.heard(server, asked_ms, counted_ms()) => Comparison::Heard,
+            Some(_) => Comparison::TooLate,
+        })
     }
 
-    /// How far the wall clock is ahead, in milliseconds; negative: behind. On PostgreSQL of its server's clock, as it was heard last; else of where the wall clock itself would have come since
-    /// it was seen to be steady. Zero for a clock that can be moved.
+    /// How far the wall clock is ahead, in milliseconds; negative: behind. While it is not trusted, of what makes it doubtful; else of the clock of PostgreSQL's server, and on SQLite of where
+    /// it would have come by itself since it was seen to be steady. Zero for a clock that can be moved.
     #[must_use]
     pub fn ahead_ms(&self) -> i64 {
         match &self.0 {
-            Source::System(steadiness) => steadiness.compared().ahead_ms(wall_ms(), counted_ms()),
+            Source::System(steadiness) => steadiness.ahead_ms(wall_ms(), counted_ms()),
             Source::Manual(_) | Source::Running(_) => 0,
         }
     }
@@ -369,9 +263,9 @@ impl TryCryptoRng for Names {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use warifu_core::time::HOUR_MS;
 
-    const START: i64 = 1_790_000_000_000;
+    use super::*;
 
     #[test]
     fn no_name_is_given_twice() {
@@ -383,87 +277,6 @@ mod tests {
             })
             .collect();
         assert_eq!(names.len(), 10 * NAMES_BLOCK);
-    }
-
-    #[test]
-    fn r19_a_clock_that_jumps_is_not_trusted_until_it_is_put_right() {
-        let steadiness = Steadiness::of(START, 1_000);
-        let after = |passed_ms: i64, jump_ms: i64| {
-            steadiness.check(START + passed_ms + jump_ms, 1_000 + passed_ms)
-        };
-        assert_eq!(after(60_000, 0), Ok(()));
-        for jump_ms in [HOUR_MS, -HOUR_MS, JUMP_MAX_MS + 1, -JUMP_MAX_MS - 1] {
-            let jumped = Err(ClockJumped { off_by_ms: jump_ms });
-            assert_eq!(after(120_000, jump_ms), jumped);
-            assert_eq!(
-                after(2 * HOUR_MS, jump_ms),
-                jumped,
-                "waiting does not mend it"
-            );
-            assert_eq!(after(180_000, 0), Ok(()));
-        }
-        for jump_ms in [JUMP_MAX_MS, -JUMP_MAX_MS] {
-            assert_eq!(after(240_000, jump_ms), Ok(()));
-        }
-    }
-
-    #[test]
-    fn r19_small_corrections_do_not_add_up_over_the_years() {
-        let steadiness = Steadiness::of(START, 0);
-        for hours in 1..1_000 {
-            let drift_ms = hours * SECOND_MS;
-            let counted_ms = hours * (HOUR_MS + 1);
-            assert_eq!(
-                steadiness.check(START + counted_ms + drift_ms, counted_ms),
-                Ok(())
-            );
-        }
-    }
-
-    #[test]
-    fn r19_a_clock_behind_the_records_is_not_trusted() {
-        let steadiness = Steadiness::of(START, 0);
-        steadiness
-            .recorded
-            .store(START + HOUR_MS, Ordering::Relaxed);
-        assert!(steadiness.check(START, 0).is_err());
-        assert_eq!(steadiness.check(START + HOUR_MS, HOUR_MS), Ok(()));
-    }
-
-    #[test]
-    fn r19_a_clock_that_is_not_the_databases_is_not_trusted_until_it_is() {
-        let steadiness = Steadiness::of(START, 0);
-        let hour = UnixMillis(START + HOUR_MS);
-        // What took too long to come says nothing.
-        steadiness.heard(hour, 0, ANSWERED_WITHIN_MS + 1);
-        assert_eq!(steadiness.check(START, 0), Ok(()));
-        steadiness.heard(hour, 1_000, 1_000 + ANSWERED_WITHIN_MS);
-        let off_by_ms = 1_500 - HOUR_MS;
-        let jumped = Err(ClockJumped { off_by_ms });
-        assert_eq!(steadiness.check(START + 5_000, 5_000), jumped);
-        assert_eq!(
-            steadiness.compared().ahead_ms(START + 5_000, 5_000),
-            off_by_ms
-        );
-        // Whichever of the two is put right: here the database's.
-        for apart_ms in [JUMP_MAX_MS, -JUMP_MAX_MS] {
-            steadiness.heard(UnixMillis(START + 9_000 + apart_ms), 9_000, 9_000);
-            assert_eq!(steadiness.check(START + 9_500, 9_500), Ok(()));
-            let further = UnixMillis(START + 9_000 + apart_ms + apart_ms.signum());
-            steadiness.heard(further, 9_000, 9_000);
-            assert!(steadiness.check(START + 9_500, 9_500).is_err());
-        }
-    }
-
-    #[test]
-    fn r19_a_clock_that_was_wrong_from_the_beginning_is_trusted_when_it_is_put_right() {
-        let steadiness = Steadiness::of(START + HOUR_MS, 0);
-        steadiness.heard(UnixMillis(START), 0, 0);
-        assert!(steadiness.check(START + HOUR_MS, 0).is_err());
-        assert_eq!(steadiness.check(START + 1_000, 1_000), Ok(()));
-        // From then on it may not jump, not together with the other one either.
-        steadiness.heard(UnixMillis(START + HOUR_MS + 2_000), 2_000, 2_000);
-        assert!(steadiness.check(START + HOUR_MS + 2_000, 2_000).is_err());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use warifu_store::DatabaseConfig;
 pub use check::{CheckLine, MailCheck, check};
 pub use loading::{Inputs, Loaded, Problem, Problems, Source, load};
 
+use crate::clock::ClockTrust;
 use crate::mail::MailConfig;
 use crate::processors::Processors;
 use crate::telemetry::LogConfig;
@@ -54,6 +55,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where the app is to be had.
     pub links: StoreLinks,
+    /// What the machine's clock is held against (R19).
+    pub clock: ClockTrust,
     /// How the busiest threads share the processors.
     pub processors: Processors,
     /// How much of everything.

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::app::api_clients::{ApiKey, ClientPlan};
 use crate::app::passwords::Password;
 use crate::app::provision::{ContractPlan, NewPasswords, Plan, ServicePlan, UserPlan};
+use crate::clock::ClockTrust;
 use crate::clock::{Clock, system_rng};
 use crate::config::{Config, Limits, PublicUrl, StoreLinks};
 use crate::mail::{MailConfig, Route};
@@ -419,6 +420,7 @@ fn config(dir: &Path, listen: SocketAddr) -> Config {
             format: LogFormat::Text,
         },
         links: StoreLinks::default(),
+        clock: ClockTrust::Compared,
         processors: Processors::Shared,
         limits: Limits::default(),
     }

@@ -92,6 +92,8 @@ pub enum Notice {
     ColleagueSuspended {
         /// Name and login id of that user.
         user: String,
+        /// Whether a release helps, or only a revocation.
+        releasable: bool,
     },
     /// To master and administrators: a user's token was revoked.
     ColleagueRevoked {
@@ -159,7 +161,7 @@ impl NoticeLetter {
             Notice::Renewed { ends: None } => text.t("mail-renewed-endless"),
             Notice::SecondDevice => text.t("mail-second-device"),
             Notice::AddressChanged => text.t("mail-address-changed"),
-            Notice::ColleagueSuspended { user } => text.t_args(
+            Notice::ColleagueSuspended { user, .. } => text.t_args(
                 "mail-colleague-suspended",
                 &[("user", user.as_str().into())],
             ),
@@ -184,7 +186,12 @@ impl NoticeLetter {
             Notice::Renewed { .. } => text.t("mail-renewed-next"),
             Notice::SecondDevice => text.t("mail-second-device-next"),
             Notice::AddressChanged => text.t("mail-address-changed-next"),
-            Notice::ColleagueSuspended { .. } => text.t("mail-colleague-suspended-next"),
+            Notice::ColleagueSuspended {
+                releasable: true, ..
+            } => text.t("mail-colleague-suspended-next"),
+            Notice::ColleagueSuspended {
+                releasable: false, ..
+            } => text.t("mail-colleague-suspended-next-revoke"),
             Notice::ColleagueRevoked { .. } => text.t("mail-colleague-revoked-next"),
         }
     }
@@ -267,6 +274,11 @@ mod tests {
             Notice::AddressChanged,
             Notice::ColleagueSuspended {
                 user: "佐藤 花子(hanako)".into(),
+                releasable: true,
+            },
+            Notice::ColleagueSuspended {
+                user: "佐藤 花子(hanako)".into(),
+                releasable: false,
             },
             Notice::ColleagueRevoked {
                 user: "佐藤 花子(hanako)".into(),

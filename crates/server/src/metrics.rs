@@ -80,7 +80,7 @@ pub const OUTBOX_OLDEST: Description = in_seconds(
 /// `warifu_outbox_waiting`.
 pub const OUTBOX_WAITING: Description = counted(
     "outbox_waiting",
-    "Mails that wait, in the whole installation",
+    "Mails that wait, in the whole installation; 10,000 stands for more",
 );
 /// `warifu_webhooks_oldest_seconds`.
 pub const WEBHOOKS_OLDEST: Description = in_seconds(
@@ -90,12 +90,12 @@ pub const WEBHOOKS_OLDEST: Description = in_seconds(
 /// `warifu_webhooks_waiting`.
 pub const WEBHOOKS_WAITING: Description = counted(
     "webhooks_waiting",
-    "Deliveries to webhooks that wait, in the whole installation",
+    "Deliveries to webhooks that wait, in the whole installation; 10,000 stands for more",
 );
 /// `warifu_webhooks_dead`.
 pub const WEBHOOKS_DEAD: Description = counted(
     "webhooks_dead",
-    "Deliveries to webhooks that were given up, in the whole installation",
+    "Deliveries to webhooks that were given up, in the whole installation; 10,000 stands for more",
 );
 /// `warifu_clock_offset_seconds`.
 pub const CLOCK_OFFSET: Description = in_seconds(
@@ -331,10 +331,16 @@ impl Metrics {
         }
     }
 
-    /// Deliveries to webhooks that wait, for how long the oldest has waited, and those that were given up.
-    pub fn webhooks(&self, waiting: u64, oldest: Duration, dead: u64) {
+    /// Deliveries to webhooks that wait, and for how long the oldest has waited.
+    pub fn webhooks(&self, waiting: u64, oldest: Duration) {
         if self.is_recording() {
             self.webhooks.set(waiting, oldest);
+        }
+    }
+
+    /// Deliveries to webhooks that were given up.
+    pub fn webhooks_dead(&self, dead: u64) {
+        if self.is_recording() {
             self.webhooks_dead.set(as_depth(dead));
         }
     }
@@ -425,7 +431,8 @@ mod tests {
         metrics.answered(Some("/verify"), 303, Duration::from_millis(2));
         metrics.answered(None, 404, Duration::from_millis(2));
         metrics.outbox(2, Duration::from_secs(90));
-        metrics.webhooks(3, Duration::from_secs(80), 4);
+        metrics.webhooks(3, Duration::from_secs(80));
+        metrics.webhooks_dead(4);
         metrics.clock_offset(-0.25);
         let written = metrics.written();
         for line in [

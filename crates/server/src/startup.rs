@@ -201,7 +201,9 @@ pub async fn run(
         // A mail or a webhook that is cut off is sent again, as after a crash.
         let most = config.limits.shutdown_timeout + BACKGROUND_END;
         if timeout(most, running).await.is_err() {
-            tracing::warn!("mails or webhooks were still under way when the time to stop was over");
+            tracing::warn!(
+                "mails, webhooks or a statement were still under way when the time to stop was over"
+            );
         }
     };
     tokio::select! {
@@ -258,6 +260,7 @@ impl Background {
             stopped.clone(),
         ));
         tasks.spawn(background::keep_house(Arc::clone(app), stopped.clone()));
+        tasks.spawn(background::compare_clocks(Arc::clone(app), stopped.clone()));
         if app.metrics().is_recording() {
             tasks.spawn(background::measure(Arc::clone(app), stopped.clone()));
         }

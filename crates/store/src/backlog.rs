@@ -1,13 +1,15 @@
-//! What waits to be sent, for the measurements: mails and deliveries to webhooks, in all services.
+//! What waits to be sent, for the measurements: mails and deliveries to webhooks, in all services. No more is looked at than [`BACKLOG_MAX`] of each, since it
+//! is looked at again and again.
 
 use warifu_core::time::UnixMillis;
 
+use crate::limits::BACKLOG_MAX;
 use crate::{Row, StoreError, Tx, params};
 
-/// What waits in one of the two outboxes.
+/// What waits in one of the two outboxes, those that are due longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many wait for their next try.
+    /// How many wait for their next try; [`BACKLOG_MAX`] stands for more.
     pub waiting: u64,
     /// When the oldest of them was put there.
     pub oldest_at: Option<UnixMillis>,
@@ -20,8 +22,9 @@ impl Tx {
     /// As [`Tx::query`].
     pub async fn mail_backlog(&mut self) -> Result<Backlog, StoreError> {
         self.query_one(
-            "SELECT COUNT(mail_id) AS waiting, MIN(created_at_ms) AS oldest_at_ms FROM outbox WHERE state = 'queued'",
-            params![],
+            "SELECT COUNT(created_at_ms) AS waiting, MIN(created_at_ms) AS oldest_at_ms
+             FROM (SELECT created_at_ms FROM outbox WHERE state = 'queued' ORDER BY next_try_at_ms LIMIT $1) AS first",
+            params![BACKLOG_MAX],
         )
         .await?
         .as_ref()
@@ -34,22 +37,23 @@ impl Tx {
     /// As [`Tx::query`].
     pub async fn webhook_backlog(&mut self) -> Result<Backlog, StoreError> {
         self.query_one(
-            "SELECT COUNT(delivery_id) AS waiting, MIN(created_at_ms) AS oldest_at_ms FROM webhook_delivery WHERE state = 'queued'",
-            params![],
+            "SELECT COUNT(created_at_ms) AS waiting, MIN(created_at_ms) AS oldest_at_ms
+             FROM (SELECT created_at_ms FROM webhook_delivery WHERE state = 'queued' ORDER BY next_try_at_ms LIMIT $1) AS first",
+            params![BACKLOG_MAX],
         )
         .await?
         .as_ref()
         .map_or(Ok(Backlog::default()), backlog_of)
     }
 
-    /// Deliveries to webhooks that were given up, and wait for somebody to look at them.
+    /// Deliveries to webhooks that were given up, and wait for somebody to look at them; [`BACKLOG_MAX`] stands for more.
     ///
     /// # Errors
     /// As [`Tx::query`].
     pub async fn count_dead_deliveries(&mut self) -> Result<u64, StoreError> {
         self.query_one(
-            "SELECT COUNT(delivery_id) AS deliveries FROM webhook_delivery WHERE state = 'dead'",
-            params![],
+            "SELECT COUNT(state) AS deliveries FROM (SELECT state FROM webhook_delivery WHERE state = 'dead' LIMIT $1) AS first",
+            params![BACKLOG_MAX],
         )
         .await?
         // A count is always one row.

@@ -96,8 +96,9 @@ pub mod limits {
     pub const SQLITE_CHECKPOINT_PAGES: u32 = 15 * 1024;
     /// How long PostgreSQL may take to accept a connection.
     pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-    /// How long one of several servers may take to answer at all, at most; one that says nothing is passed over for the next. Shorter than a node may take to say whether it is ready.
-    pub const POSTGRES_HOST_TIMEOUT: Duration = Duration::from_secs(1);
+    /// How long one of several servers may take to answer at all, at most; one that says nothing is passed over for the next. Longer than the second after which the
+    /// system knocks once more, and shorter than a node may take to say whether it is ready.
+    pub const POSTGRES_HOST_TIMEOUT: Duration = Duration::from_millis(1_200);
     /// How long a connection to PostgreSQL may lie idle before the system asks whether the other end is still there.
     pub const POSTGRES_KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
     /// How long PostgreSQL may work on one statement before it gives up.
@@ -110,6 +111,8 @@ pub mod limits {
     pub const EACH_MAX: usize = 1024;
     /// Services in a list ([`crate::Tx::services`]).
     pub const SERVICES_MAX: u32 = 1_000;
+    /// Mails, and deliveries to webhooks, that are counted for the measurements.
+    pub const BACKLOG_MAX: u32 = 10_000;
     /// Data keys in a list ([`crate::Tx::data_keys`]): those of as many services, each replaced nine times.
     pub const DATA_KEYS_MAX: u32 = 10 * SERVICES_MAX;
     /// Mails in the list of an issuance ([`crate::Tx::mails_of_issuance`]).

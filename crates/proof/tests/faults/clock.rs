@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use warifu_proof::kill::server::{Running, Server, free_address};
 use warifu_store::on_both_databases;
@@ -115,4 +116,48 @@ async fn r19_a_program_that_starts_with_another_clock_than_postgresqls_judges_no
         clocked.assert_offset(0.0).await;
     }
     assert_eq!(house.failures(0).await, 2);
+}
+
+/// Statements that find another clock than PostgreSQL's own, which is so many seconds ahead as a row says.
+const CLOCK_THAT_CAN_BE_PUT: [&str; 4] = [
+    "CREATE TABLE clock_put (ahead_s BIGINT NOT NULL)",
+    "INSERT INTO clock_put (ahead_s) VALUES (0)",
+    "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+     'SELECT pg_catalog.clock_timestamp() + (SELECT ahead_s FROM public.clock_put) * INTERVAL ''1 second'''",
+    "DO 'BEGIN EXECUTE format(''ALTER DATABASE %I SET search_path = public, pg_catalog'', current_database()); END'",
+];
+
+/// The clocks are compared all the time, also where nobody asks for measurements.
+#[tokio::test]
+async fn r19_when_postgresqls_clock_changes_while_the_program_runs_it_judges_nothing_until_the_two_agree()
+ {
+    let clocked = Clocked::prepare(&TestDatabase::postgres().await).await;
+    let house = &clocked.house;
+    let run = async |sql| {
+        let mut tx = house.bank.store().begin().await.unwrap();
+        tx.execute(sql, Vec::new()).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    for sql in CLOCK_THAT_CAN_BE_PUT {
+        run(sql).await;
+    }
+    let _running = clocked.server.start().unwrap();
+    let mut connection = house.connect(clocked.server.address()).await;
+    assert_judged(&house.right(&mut connection, 0).await, "accepted");
+    // Some time between two comparisons, and more on a busy machine.
+    let mut told = async |word: &str| {
+        for _ in 0..600 {
+            let answer = house.wrong(&mut connection, 1).await;
+            if answer.body["code"] == word || answer.body["verdict"] == word {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("never {word}");
+    };
+    run("UPDATE clock_put SET ahead_s = 3600").await;
+    assert_turned_away(&told("clock_unsure").await, "clock_unsure");
+    run("UPDATE clock_put SET ahead_s = 20").await;
+    assert_judged(&told("suspended").await, "suspended");
+    assert_judged(&house.right(&mut connection, 2).await, "accepted");
 }

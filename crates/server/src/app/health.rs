@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use warifu_store::{Store, StoreError};
 
 use super::{App, Failure};
-use crate::clock::Clock;
+use crate::clock::{Clock, Comparison};
 
 /// How long the database may take to answer the question. Shorter than any balancer waits.
 pub const DATABASE_ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ pub enum Obstacle {
     Database,
     /// The database has a schema that this program does not know.
     Schema,
-    /// The clock jumped, or is not that of the database's server: codes are not judged (R19).
+    /// The clock cannot be trusted: codes are not judged (R19; [`crate::clock::Doubt`]).
     Clock,
     /// As many codes wait as may.
     Queue,
@@ -78,7 +78,7 @@ impl App {
     ///
     /// # Errors
     /// [`Failure::Store`].
-    pub async fn compare_clocks(&self) -> Result<(), Failure> {
+    pub async fn compare_clocks(&self) -> Result<Comparison, Failure> {
         compare_clocks(&self.clock, &self.store).await
     }
 
@@ -125,7 +125,7 @@ impl App {
 }
 
 /// See [`App::compare_clocks`].
-pub(super) async fn compare_clocks(clock: &Clock, store: &Store) -> Result<(), Failure> {
+pub(super) async fn compare_clocks(clock: &Clock, store: &Store) -> Result<Comparison, Failure> {
     let mut tx = store.read().await?;
     Ok(clock.compare_with(tx.database_clock()).await?)
 }

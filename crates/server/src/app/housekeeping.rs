@@ -35,12 +35,14 @@ pub const EXPIRED_KEPT_MS: i64 = DAY_MS;
 const ATTEMPTS_KEPT_MS: i64 = STARTS_PERIOD_MS + HOUR_MS;
 
 impl App {
-    /// Does what is due.
+    /// Does what is due, which what is removed and revoked cannot be undone of: nothing, while the clock cannot be trusted (R19).
     ///
     /// # Errors
     /// [`Failure::Store`]; what was done until then stays done.
     pub async fn keep_house(&self) -> Result<(), Failure> {
-        let now = self.now();
+        let Ok(now) = self.clock.steady() else {
+            return Ok(());
+        };
         self.revoke_unconfirmed(now).await?;
         self.revoke_expired(now).await?;
         self.write_key_uses().await?;

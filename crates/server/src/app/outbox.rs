@@ -69,19 +69,18 @@ impl App {
     /// # Errors
     /// [`Failure::Store`].
     pub async fn measure_outboxes(&self) -> Result<(), Failure> {
-        let mut tx = self.store.read().await?;
-        let mails = tx.mail_backlog().await?;
-        let webhooks = tx.webhook_backlog().await?;
-        let dead = tx.count_dead_deliveries().await?;
-        drop(tx);
-        let now = self.now();
         let age = |backlog: &Backlog| {
-            let age_ms = backlog.oldest_at.map_or(0, |oldest| now.since_ms(oldest));
+            let since = |oldest| self.now().since_ms(oldest);
+            let age_ms = backlog.oldest_at.map_or(0, since);
             Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
         };
+        // Each by itself: none holds a snapshot for long, or hides another that fails.
+        let mails = self.store.read().await?.mail_backlog().await?;
         self.metrics.outbox(mails.waiting, age(&mails));
-        self.metrics
-            .webhooks(webhooks.waiting, age(&webhooks), dead);
+        let webhooks = self.store.read().await?.webhook_backlog().await?;
+        self.metrics.webhooks(webhooks.waiting, age(&webhooks));
+        let dead = self.store.read().await?.count_dead_deliveries().await?;
+        self.metrics.webhooks_dead(dead);
         Ok(())
     }
 
@@ -225,7 +224,10 @@ fn words(
         None => None,
     };
     Ok(match (notice, facts.about.clone()) {
-        (Notice::Suspended, Some(user)) => LetterNotice::ColleagueSuspended { user },
+        (Notice::Suspended, Some(user)) => LetterNotice::ColleagueSuspended {
+            user,
+            releasable: who != Releasers::Nobody,
+        },
         (Notice::Revoked, Some(user)) => LetterNotice::ColleagueRevoked { user },
         (Notice::Suspended, None) => LetterNotice::Suspended(who),
         (Notice::Revoked, None) => LetterNotice::Revoked { opens },

@@ -169,7 +169,8 @@ pub async fn run(args: ApiClientArgs) -> u8 {
         Err(code) => return code,
     };
     telemetry::start(loaded.config.log);
-    let app = match startup::open_app(&loaded.config, Clock::system()).await {
+    let app = match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await
+    {
         Ok(app) => app,
         Err(error) => return start_failed(&error),
     };

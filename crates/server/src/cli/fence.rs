@@ -41,7 +41,8 @@ pub async fn run(args: FenceArgs) -> u8 {
         Ok(service) => service,
         Err(error) => return failed(&format!("--service: {error}")),
     };
-    let app = match startup::open_app(&loaded.config, Clock::system()).await {
+    let app = match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await
+    {
         Ok(app) => app,
         Err(error) => return start_failed(&error),
     };

@@ -144,7 +144,8 @@ pub async fn run(args: ProvisionArgs) -> u8 {
         Ok(parsed) => parsed,
         Err(problem) => return failed(&format!("{}: {problem}", args.file.display())),
     };
-    let app = match startup::open_app(&loaded.config, Clock::system()).await {
+    let app = match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await
+    {
         Ok(app) => app,
         Err(error) => return start_failed(&error),
     };

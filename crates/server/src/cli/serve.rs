@@ -71,7 +71,7 @@ pub async fn run(args: ServeArgs) -> u8 {
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {
-    let app = startup::open_app(config, Clock::system()).await?;
+    let app = startup::open_app(config, Clock::system_with(config.clock)).await?;
     let listener = startup::listen(config.listen).await?;
     startup::run(app, config, listener, None).await
 }

@@ -190,10 +190,11 @@ pub async fn run(args: WebhookArgs) -> u8 {
         Err(code) => return code,
     };
     telemetry::start(loaded.config.log);
-    let done = match startup::open_app(&loaded.config, Clock::system()).await {
-        Ok(app) => act(&app, &loaded.config, args.command).await,
-        Err(error) => Err(error.into()),
-    };
+    let done =
+        match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await {
+            Ok(app) => act(&app, &loaded.config, args.command).await,
+            Err(error) => Err(error.into()),
+        };
     match done {
         Ok(outcome) => {
             print(&outcome, json);

@@ -10,6 +10,7 @@ use warifu_store::{DatabaseConfig, PostgresConfig};
 use super::loading::{Given, Source, without_password};
 use super::settings::{self, Kind, Setting};
 use super::{Config, Limits, PublicUrl, StoreLinks, is_loopback};
+use crate::clock::ClockTrust;
 use crate::mail::{self, Credentials, MailConfig, Route, Secret, Security, SmtpConfig};
 use crate::processors::Processors;
 use crate::telemetry::{LogConfig, LogFormat};
@@ -95,6 +96,7 @@ impl Given {
         let log = self.log();
         let tls = self.tls();
         let metrics_listen = self.metrics_listen();
+        let clock = self.clock();
         let processors = self.processors();
         let links = StoreLinks {
             app_store_url: self.link(&settings::APP_STORE_URL),
@@ -121,6 +123,7 @@ impl Given {
             metrics_listen,
             log,
             links,
+            clock,
             processors,
             limits,
         })
@@ -340,6 +343,14 @@ impl Given {
         TrustedProxies::parse(&items).unwrap_or_else(|rule| {
             self.wrong(&settings::TRUSTED_PROXIES, &rule);
             TrustedProxies::default()
+        })
+    }
+
+    fn clock(&mut self) -> ClockTrust {
+        let text = self.text(&settings::CLOCK).unwrap_or_default();
+        ClockTrust::from_str(text, false).unwrap_or_else(|_| {
+            self.wrong(&settings::CLOCK, "must be `compared` or `trusted`");
+            ClockTrust::default()
         })
     }
 

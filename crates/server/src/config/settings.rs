@@ -134,6 +134,8 @@ pub(super) const METRICS_LISTEN: Setting = text("metrics.listen");
 pub(super) const METRICS_REACH: Setting = or(text("metrics.reach"), "private");
 pub(super) const LOG_LEVEL: Setting = or(text("log.level"), "info");
 pub(super) const LOG_FORMAT: Setting = or(text("log.format"), "text");
+/// `compared`: codes are judged while the clock is that of the database's server and not before what is recorded; `trusted`: whatever those say.
+pub(super) const CLOCK: Setting = or(text("clock"), "compared");
 /// `shared`: the system decides; `divided`: verification has the last one, connections the others.
 pub(super) const PROCESSORS: Setting = or(text("processors"), "shared");
 pub(super) const APP_STORE_URL: Setting = text("links.app_store_url");
@@ -148,7 +150,7 @@ pub(super) const SHUTDOWN_TIMEOUT: Setting = count("limits.shutdown_timeout_s", 
 pub(super) const DRAIN: Setting = count("limits.drain_s", "0", 0, 120);
 
 /// All of them, in the order in which they are printed.
-pub(super) const SETTINGS: [Setting; 35] = [
+pub(super) const SETTINGS: [Setting; 36] = [
     LISTEN,
     PUBLIC_URL,
     ROOT_KEY,
@@ -165,6 +167,7 @@ pub(super) const SETTINGS: [Setting; 35] = [
     SMTP_PASSWORD_FILE,
     SMTP_CA_FILE,
     TRUSTED_PROXIES,
+    CLOCK,
     PROCESSORS,
     WEBHOOKS_ALLOW_PRIVATE,
     WEBHOOKS_CA_FILE,

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use warifu_store::DatabaseConfig;
 
 use super::*;
+use crate::clock::ClockTrust;
 use crate::mail::Route;
 use crate::processors::Processors;
 
@@ -444,4 +445,13 @@ fn processors_are_shared_unless_said_otherwise() {
     assert_eq!(case("divided").config().processors, Processors::Divided);
     let problem = case("mine").problem();
     assert!(problem.contains("`shared` or `divided`"), "{problem}");
+}
+
+#[test]
+fn the_clock_is_compared_unless_said_otherwise() {
+    let case = |value: &str| Case::new(&format!("clock = \"{value}\"\n{ENOUGH}"));
+    assert_eq!(Case::new(ENOUGH).config().clock, ClockTrust::Compared);
+    assert_eq!(case("trusted").config().clock, ClockTrust::Trusted);
+    let problem = case("right").problem();
+    assert!(problem.contains("`compared` or `trusted`"), "{problem}");
 }

@@ -18,7 +18,7 @@ use warifu_server::web::{Shell, public};
 use warifu_store::testing::TestDatabase;
 
 use crate::bank::{Bank, SERVICE};
-use crate::promised::assert_promised;
+use crate::promised::{assert_promised, read_document};
 
 /// A bank whose API has one client that may do everything at the service.
 pub(crate) struct Api {
@@ -143,8 +143,9 @@ impl<'a> Ask<'a> {
 /// Sends a request to a node; the answer is one that the document tells of.
 pub(crate) async fn ask(node: &Front, asked: Ask<'_>) -> Reply {
     let (method, path) = (asked.method.clone(), asked.path);
+    read_document(node).await;
     let reply = ask_unchecked(node, asked).await;
-    assert_promised(node, &method, path, &reply).await;
+    assert_promised(&method, path, &reply);
     reply
 }
 
@@ -190,6 +191,7 @@ impl Api {
     pub(crate) async fn within(bank: Bank, limits: Limits) -> Self {
         let everything = Scopes::all().to_string();
         let node = node_within(&bank.app, limits);
+        read_document(&node).await;
         let key = client(&bank.app, &plan("everything", &everything)).await;
         Self { bank, key, node }
     }

@@ -1,9 +1,11 @@
 //! What a node tells of itself: the series of its metrics, and whether it is ready.
 
 use serde_json::json;
-use warifu_core::time::SECOND_MS;
+use warifu_core::time::{HOUR_MS, SECOND_MS};
+use warifu_core::token::{Standing, TokenState};
 use warifu_core::webhook::Wanted;
 use warifu_server::app::health::Obstacle;
+use warifu_server::clock::Clock;
 use warifu_server::webhook::AllowedNetworks;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
@@ -124,4 +126,25 @@ async fn a_node_that_stops_or_does_not_know_the_schema_is_not_ready(database: Te
     )
     .await;
     assert_eq!(other.readiness().await, [Obstacle::Schema]);
+}
+
+/// What is removed or revoked by a wrong clock does not come back (R19).
+#[tokio::test]
+async fn r19_a_node_whose_clock_cannot_be_trusted_revokes_and_removes_nothing() {
+    let bank = Bank::open(TestDatabase::sqlite()).await;
+    // More than the week ago that a first code may take.
+    let token_id = bank.hollow_token("hanako", TokenState::Activated).await;
+    let clock = Clock::system();
+    let node = bank.node_by(&clock).await;
+    clock.not_before(clock.now().plus_ms(HOUR_MS));
+    node.keep_house().await.unwrap();
+    let standing = async || {
+        let mut tx = bank.app.store().read().await.unwrap();
+        let token = tx.token(&token_id).await.unwrap().unwrap();
+        token.token.state.standing()
+    };
+    assert_eq!(standing().await, Standing::Activated);
+    let right = bank.node_by(&Clock::system()).await;
+    right.keep_house().await.unwrap();
+    assert_eq!(standing().await, Standing::Revoked);
 }

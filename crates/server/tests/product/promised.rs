@@ -23,9 +23,14 @@ struct Operation {
 /// The document, read once.
 static OPERATIONS: OnceCell<Vec<Operation>> = OnceCell::const_new();
 
+/// Reads the document, if nobody did: before anything keeps the node from telling it.
+pub(crate) async fn read_document(node: &Front) {
+    OPERATIONS.get_or_init(|| read(node)).await;
+}
+
 /// Holds an answer of the API against the document. What the document has no operation for is no part of it.
-pub(crate) async fn assert_promised(node: &Front, method: &Method, path: &str, reply: &Reply) {
-    let operations = OPERATIONS.get_or_init(|| read(node)).await;
+pub(crate) fn assert_promised(method: &Method, path: &str, reply: &Reply) {
+    let operations = OPERATIONS.get().expect("`read_document` comes first");
     let path = path.split('?').next().unwrap_or_default();
     let Some(operation) = operations.iter().find(|it| it.is(method, path)) else {
         return;

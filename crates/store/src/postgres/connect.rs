@@ -136,7 +136,7 @@ fn parse(url: &str) -> Result<Config, StoreError> {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         // They are asked in turn, and the last of them has to have its time too.
         let share = POSTGRES_CONNECT_TIMEOUT / u32::try_from(hosts).unwrap_or(u32::MAX);
-        host_timeout = (share / 2).min(POSTGRES_HOST_TIMEOUT);
+        host_timeout = (share * 3 / 4).min(POSTGRES_HOST_TIMEOUT);
     }
     config
         .connect_timeout(host_timeout)
