@@ -11,6 +11,7 @@ use warifu_proof::bank::SERVICE;
 use warifu_proof::database::{audited_changes, counters};
 use warifu_proof::kill::client::{Connection, Whole};
 use warifu_proof::kill::server::{Running, Server};
+use warifu_store::limits::TURN_TIMEOUT;
 use warifu_store::testing::{Disk, DiskFault, TestDatabase};
 
 use crate::house::{House, PROGRAM, assert_judged, assert_turned_away};
@@ -124,6 +125,50 @@ async fn a_disk_that_is_slow_for_too_long_turns_codes_away_that_are_told_when_th
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_only_asks_waits_for_a_slow_disk_as_long_as_for_a_turn() {
+    let disk = Disk::sound();
+    let database = TestDatabase::sqlite();
+    let (house, server, _running) = house(&database, &disk).await;
+    let told = AtomicUsize::new(0);
+    for answer in ask_at_once(&house, &server, (0, house.step()), &told).await {
+        assert_judged(&answer, "accepted");
+    }
+
+    disk.begin(DiskFault::Held);
+    let step = house.step();
+    let asked = ask_at_once(&house, &server, (AT_ONCE, step), &told);
+    tokio::pin!(asked);
+    let turned_away = async {
+        committed(&house, AT_ONCE + 1).await;
+        let begun = Instant::now();
+        let status = timeout(TURN_TIMEOUT + LATER, status_of(&house, &server, AT_ONCE)).await;
+        let status = status.expect("it is told at last");
+        assert!(status.starts_with("HTTP/1.1 503"), "{status}");
+        assert!(
+            status.to_lowercase().contains("\r\nretry-after: "),
+            "{status}"
+        );
+        assert!(begun.elapsed() >= TURN_TIMEOUT);
+    };
+    tokio::select! {
+        _ = &mut asked => panic!("all were told before the disk had it"),
+        () = turned_away => {}
+    }
+    disk.end(DiskFault::Held);
+    // Those whose batch never got its turn were turned away meanwhile.
+    for answer in asked.await {
+        if answer.status == 200 {
+            assert_judged(&answer, "accepted");
+        } else {
+            assert_turned_away(&answer, "service_unavailable");
+        }
+    }
+    for answer in ask_at_once(&house, &server, (AT_ONCE, step), &told).await {
+        assert_judged(&answer, "accepted");
+    }
+}
+
 async fn house(database: &TestDatabase, disk: &Disk) -> (House, Server, Running) {
     let mut house = House::open(database).await;
     house.holders = house.bank.holders("unsynced", LAST + 1).await.unwrap();
@@ -166,15 +211,29 @@ async fn committed_and_not_told(house: &House, told: &AtomicUsize) {
     loop {
         sleep(A_WHILE).await;
         let told = told.load(Ordering::SeqCst);
-        let counters = counters(house.bank.store()).await.unwrap();
-        let used = counters.values().filter(|(version, _)| *version > FIRST);
         // That of the first of all, who was told, is among them.
-        let used = used.count() - 1;
+        let used = used(house).await - 1;
         if used > told {
             return;
         }
         assert!(begun.elapsed() < PATIENCE, "{used} committed, {told} told");
     }
+}
+
+/// Waits until more codes than so many were committed.
+async fn committed(house: &House, before: usize) {
+    let begun = Instant::now();
+    while used(house).await <= before {
+        assert!(begun.elapsed() < PATIENCE, "nothing was committed");
+        sleep(A_WHILE).await;
+    }
+}
+
+/// How many tokens were ever used.
+async fn used(house: &House) -> usize {
+    let counters = counters(house.bank.store()).await.unwrap();
+    let used = counters.values().filter(|(version, _)| *version > FIRST);
+    used.count()
 }
 
 /// The answer to a question about a user's token, head and all.

@@ -1,4 +1,5 @@
-//! The wire to the database is cut, or holds everything back, for a while or for longer than anybody waits.
+//! The wire to the database is cut, or holds everything back, for a while or for longer than anybody waits; or PostgreSQL itself works
+//! for too long.
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use warifu_proof::kill::client::Connection;
 use warifu_proof::kill::server::Server;
 use warifu_store::DatabaseConfig;
-use warifu_store::limits::POSTGRES_ANSWER_TIMEOUT;
+use warifu_store::limits::{POSTGRES_ANSWER_TIMEOUT, POSTGRES_STATEMENT_TIMEOUT};
 use warifu_store::testing::TestDatabase;
 
 use crate::house::{House, PROGRAM, assert_judged, assert_turned_away};
@@ -249,4 +250,35 @@ async fn a_database_that_is_slow_for_too_long_turns_codes_away_and_judges_them_l
     assert!(!house.was_judged(1).await, "it was not even asked for");
     state.send_replace(Wire::Whole);
     house.accepts_once(&mut connection, 1, &code, "slow").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_waits_for_too_long_in_postgresql_turns_codes_away_and_counts_nothing() {
+    let database = TestDatabase::postgres().await;
+    let house = House::open(&database).await;
+    let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
+    let _running = server.start().unwrap();
+    let mut connection = house.connect(server.address()).await;
+    assert_judged(&house.right(&mut connection, 0).await, "accepted");
+    let code = house.holders[1].code(house.step());
+
+    let mut held = house.bank.store().begin().await.unwrap();
+    let lock = "UPDATE counter SET version = version";
+    held.execute(lock, Vec::new()).await.unwrap();
+    let asked = Instant::now();
+    let away = house.ask(&mut connection, 1, &code, Some("waits")).await;
+    let took = asked.elapsed();
+    assert_turned_away(&away, "service_unavailable");
+    assert!(
+        (POSTGRES_STATEMENT_TIMEOUT..POSTGRES_STATEMENT_TIMEOUT + LATER).contains(&took),
+        "{took:?}"
+    );
+    // Its own clock ended it: nothing is left that would be done when the lock is free.
+    let waiting = "SELECT COUNT(*) AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut tx = house.bank.store().read().await.unwrap();
+    let rows = tx.query(waiting, Vec::new()).await.unwrap();
+    assert_eq!(rows[0].int("waiting").unwrap(), 0);
+    drop((tx, held));
+    assert!(!house.was_judged(1).await, "nothing was counted");
+    house.accepts_once(&mut connection, 1, &code, "waits").await;
 }
