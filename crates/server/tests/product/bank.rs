@@ -12,7 +12,7 @@ use warifu_core::issuance::{Issuance, IssuanceState};
 use warifu_core::refusal::Refusal;
 use warifu_core::service::Policy;
 use warifu_core::session::Stage;
-use warifu_core::time::{DAY_MS, UnixMillis};
+use warifu_core::time::{DAY_MS, HOUR_MS, UnixMillis};
 use warifu_core::token::{Token, TokenState};
 use warifu_core::user::{Language, Role, User};
 use warifu_core::verification::Counter;
@@ -21,7 +21,7 @@ use warifu_server::app::provision::{ContractPlan, NewPasswords, Plan, ServicePla
 use warifu_server::app::session::{Request, Session, SessionCookie};
 use warifu_server::app::sign_in::SignedIn;
 use warifu_server::app::{App, Failure, Settings, keys};
-use warifu_server::clock::{Clock, random_bytes, system_rng};
+use warifu_server::clock::{Clock, Comparison, random_bytes, system_rng};
 use warifu_server::processors::Processors;
 use warifu_store::testing::TestDatabase;
 use warifu_store::{CounterNo, DatabaseConfig, Store, StoredSession, StoredToken};
@@ -184,6 +184,16 @@ impl Bank {
     pub(crate) async fn node_by(&self, clock: &Clock) -> Arc<App> {
         let root = self.folder.path().join("root.key");
         Arc::new(open_app(self.database.open().await, &root, clock).await)
+    }
+
+    /// Another node, whose clock cannot be trusted: the database's server says that it is an hour later (R19).
+    pub(crate) async fn node_with_unsure_clock(&self) -> Arc<App> {
+        let clock = Clock::system();
+        let node = self.node_by(&clock).await;
+        let later = clock.now().plus_ms(HOUR_MS);
+        let heard = clock.compare_with(async { Ok::<_, ()>(Some(later)) }).await;
+        assert_eq!(heard, Ok(Comparison::Heard));
+        node
     }
 
     /// The server is stopped and started again: nothing survives but the database and the root key.

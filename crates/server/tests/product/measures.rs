@@ -1,7 +1,7 @@
 //! What a node tells of itself: the series of its metrics, and whether it is ready.
 
 use serde_json::json;
-use warifu_core::time::{HOUR_MS, SECOND_MS};
+use warifu_core::time::SECOND_MS;
 use warifu_core::token::{Standing, TokenState};
 use warifu_core::webhook::Wanted;
 use warifu_server::app::health::Obstacle;
@@ -18,6 +18,7 @@ on_both_databases! {
     every_code_that_was_judged_is_counted_under_its_verdict,
     what_waits_to_be_sent_is_measured_with_its_age,
     a_node_that_stops_or_does_not_know_the_schema_is_not_ready,
+    r19_a_node_whose_clock_cannot_be_trusted_revokes_and_removes_nothing,
 }
 
 /// Whether all these lines are told.
@@ -129,14 +130,14 @@ async fn a_node_that_stops_or_does_not_know_the_schema_is_not_ready(database: Te
 }
 
 /// What is removed or revoked by a wrong clock does not come back (R19).
-#[tokio::test]
-async fn r19_a_node_whose_clock_cannot_be_trusted_revokes_and_removes_nothing() {
-    let bank = Bank::open(TestDatabase::sqlite()).await;
+async fn r19_a_node_whose_clock_cannot_be_trusted_revokes_and_removes_nothing(
+    database: TestDatabase,
+) {
+    let bank = Bank::open(database).await;
     // More than the week ago that a first code may take.
     let token_id = bank.hollow_token("hanako", TokenState::Activated).await;
-    let clock = Clock::system();
-    let node = bank.node_by(&clock).await;
-    clock.not_before(clock.now().plus_ms(HOUR_MS));
+    let node = bank.node_with_unsure_clock().await;
+    assert_eq!(node.readiness().await, [Obstacle::Clock]);
     node.keep_house().await.unwrap();
     let standing = async || {
         let mut tx = bank.app.store().read().await.unwrap();

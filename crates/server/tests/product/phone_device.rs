@@ -12,9 +12,11 @@ use warifu_activation::device::{Ask, MEDIA_TYPE, REQUEST_BYTES_MAX};
 use warifu_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use warifu_server::api::device::{RENEW, STATUS};
 use warifu_server::app::App;
+use warifu_server::app::health::Obstacle;
 use warifu_server::app::manage::Task;
 use warifu_server::clock::Clock;
 use warifu_server::web::front::Front;
+use warifu_store::DatabaseConfig;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
@@ -31,6 +33,7 @@ on_both_databases! {
     an_answer_is_good_for_one_nonce_and_one_question,
     what_cannot_be_read_is_told_as_such_and_reaches_no_token,
     r19_no_time_is_signed_while_the_clock_is_unsure,
+    r19_a_node_before_what_is_recorded_is_unsure_unless_the_servers_clock_says_the_same,
 }
 
 pub(crate) const NONCE: &str = "00112233445566778899aabbccddeeff";
@@ -290,16 +293,27 @@ async fn what_cannot_be_read_is_told_as_such_and_reaches_no_token(database: Test
 async fn r19_no_time_is_signed_while_the_clock_is_unsure(database: TestDatabase) {
     let bank = Bank::open(database).await;
     let phone = bank.phone("hanako").await;
-    // What is recorded is later than what the next node's clock shows.
+    let unsure = bank.node_with_unsure_clock().await;
+    for ask in [Ask::Status, Ask::Renew] {
+        let told = send(&unsure, &phone.asks(ask, NONCE)).await;
+        assert_eq!(told.refusal(), (503, "clock_unsure".to_owned()));
+        assert!(told.header("retry-after").parse::<u32>().is_ok());
+    }
+    assert_eq!(standing(&bank.app, &phone).await.0, "activated");
+}
+
+/// A server's clock that says the same shows whose mistake it was.
+async fn r19_a_node_before_what_is_recorded_is_unsure_unless_the_servers_clock_says_the_same(
+    database: TestDatabase,
+) {
+    let is_server = matches!(database.config(), DatabaseConfig::Postgres(_));
+    let bank = Bank::open(database).await;
+    let phone = bank.phone("hanako").await;
     bank.set_clock(Clock::system().now().plus_ms(DAY_MS));
     let session = bank.session("hanako").await;
     let right = phone.code(bank.app.now());
     bank.app.verify(&session, &right, &origin()).await.unwrap();
     let behind = bank.node_by(&Clock::system()).await;
-    for ask in [Ask::Status, Ask::Renew] {
-        let told = send(&behind, &phone.asks(ask, NONCE)).await;
-        assert_eq!(told.refusal(), (503, "clock_unsure".to_owned()));
-        assert!(told.header("retry-after").parse::<u32>().is_ok());
-    }
-    assert_eq!(standing(&bank.app, &phone).await.0, "in_use");
+    let expected: &[Obstacle] = if is_server { &[] } else { &[Obstacle::Clock] };
+    assert_eq!(behind.readiness().await, expected);
 }
