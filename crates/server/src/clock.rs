@@ -150,23 +150,29 @@ impl Clock {
     }
 
     /// Asks the clock of the database's server: where the two are further apart than [`APART_MAX_MS`], nobody knows which one is right
-    /// (R19). `ask` gives `None` where there is no other clock. A clock that can be moved asks nobody.
+    /// (R19). `ask` gives `None` where there is no other clock. Where that server is on another machine, what it says outweighs what this machine saw before. A clock that can be
+    /// moved asks nobody.
     ///
     /// # Errors
     /// As `ask`.
     pub async fn compare_with<E>(
         &self,
+        is_elsewhere: bool,
         ask: impl Future<Output = Result<Option<UnixMillis>, E>>,
     ) -> Result<Comparison, E> {
         let Source::System(steadiness) = &self.0 else {
             return Ok(Comparison::Alone);
         };
         let asked_ms = counted_ms();
-        Ok(match ask.await? {
-            None => Comparison::Alone,
-            Some(server) if steadiness.heard(server, asked_ms, counted_ms()) => Comparison::Heard,
-            Some(_) => Comparison::TooLate,
-        })
+        let Some(server) = ask.await? else {
+            return Ok(Comparison::Alone);
+        };
+        let moment = (asked_ms, counted_ms());
+        if steadiness.heard((server, is_elsewhere), moment, wall_ms()) {
+            Ok(Comparison::Heard)
+        } else {
+            Ok(Comparison::TooLate)
+        }
     }
 
     /// How far the wall clock is ahead, in milliseconds; negative: behind. While it is not trusted, of what makes it doubtful; else of the clock of PostgreSQL's server, and on SQLite of where

@@ -36,6 +36,7 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 pub(crate) struct Postgres {
     pool: Pool,
     config: PostgresConfig,
+    is_elsewhere: bool,
 }
 
 /// A connection for one transaction, which begins with its first statement.
@@ -49,6 +50,11 @@ pub(crate) struct Lease {
 }
 
 impl Postgres {
+    /// Whether the server is on another machine, for all that its address says.
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
     /// Prepares the pool and opens one connection, so that a wrong address is told at once.
     pub(crate) async fn open(config: &PostgresConfig) -> Result<Self, StoreError> {
         let pool = connect::pool(config)?;
@@ -56,6 +62,7 @@ impl Postgres {
         Ok(Self {
             pool,
             config: config.clone(),
+            is_elsewhere: connect::is_elsewhere(&config.url)?,
         })
     }
 
@@ -68,6 +75,7 @@ impl Postgres {
         Ok(Self {
             pool: connect::pool(&config)?,
             config,
+            is_elsewhere: self.is_elsewhere,
         })
     }
 

@@ -179,6 +179,15 @@ impl Store {
         Ok(Tx { lease, sound: true })
     }
 
+    /// Whether the database is on another machine, for all that its address says: only then its clock is another one.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        match &self.shared.database {
+            Database::Sqlite(_) => false,
+            Database::Postgres(postgres) => postgres.is_elsewhere(),
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

@@ -127,5 +127,7 @@ impl App {
 /// See [`App::compare_clocks`].
 pub(super) async fn compare_clocks(clock: &Clock, store: &Store) -> Result<Comparison, Failure> {
     let mut tx = store.read().await?;
-    Ok(clock.compare_with(tx.database_clock()).await?)
+    Ok(clock
+        .compare_with(store.is_elsewhere(), tx.database_clock())
+        .await?)
 }

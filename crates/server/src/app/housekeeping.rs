@@ -35,17 +35,22 @@ pub const EXPIRED_KEPT_MS: i64 = DAY_MS;
 const ATTEMPTS_KEPT_MS: i64 = STARTS_PERIOD_MS + HOUR_MS;
 
 impl App {
-    /// Does what is due, which what is removed and revoked cannot be undone of: nothing, while the clock cannot be trusted (R19).
+    /// Does what is due. While the clock cannot be trusted (R19) nothing is revoked or removed by it: that could not be undone.
     ///
     /// # Errors
     /// [`Failure::Store`]; what was done until then stays done.
     pub async fn keep_house(&self) -> Result<(), Failure> {
+        self.write_key_uses().await?;
+        let mut tx = self.store.begin().await?;
+        while tx.count_decoy_attempts().await? > DECOYS_MAX {
+            tx.remove_oldest_decoys(DECOYS_MAX).await?;
+        }
+        tx.commit().await?;
         let Ok(now) = self.clock.steady() else {
             return Ok(());
         };
         self.revoke_unconfirmed(now).await?;
         self.revoke_expired(now).await?;
-        self.write_key_uses().await?;
         let mut tx = self.store.begin().await?;
         tx.erase_records_expired_before(now.plus_ms(-REASON_KEPT_MS), BATCH_MAX)
             .await?;
@@ -67,9 +72,6 @@ impl App {
             BATCH_MAX,
         )
         .await?;
-        while tx.count_decoy_attempts().await? > DECOYS_MAX {
-            tx.remove_oldest_decoys(DECOYS_MAX).await?;
-        }
         tx.remove_sessions_used_before(now.plus_ms(-DAY_MS), BATCH_MAX)
             .await?;
         tx.remove_tries_before(now.plus_ms(-FORGET_MS), BATCH_MAX)

@@ -151,7 +151,7 @@ impl App {
     ) -> Result<Issuance, Failure> {
         let (now, user) = (record.now, asked.user);
         tx.lock_user(&user.id).await?;
-        end_if_over(tx, user, record.origin, now).await?;
+        end_if_over(tx, user, record.origin, &self.clock).await?;
         check_may_issue(tx, &user.id, now).await?;
         let draft = tx.draft(&user.id).await?.ok_or(Refusal::FormExpired)?;
         let binding = self.binding_of(asked.service, &draft)?;

@@ -13,6 +13,7 @@ use warifu_store::Tx;
 
 use super::notices::{Facts, enqueue_to_all};
 use super::{Failure, Record};
+use crate::clock::Clock;
 
 /// Why the product revokes a token.
 #[derive(Clone, Copy)]
@@ -42,8 +43,12 @@ pub(super) async fn end_if_over(
     tx: &mut Tx,
     user: &User,
     origin: &Origin,
-    now: UnixMillis,
+    clock: &Clock,
 ) -> Result<bool, Failure> {
+    // What a wrong clock revokes does not come back (R19).
+    let Ok(now) = clock.steady() else {
+        return Ok(false);
+    };
     let seen = tx.live_token(&user.id).await?;
     if !seen.is_some_and(|stored| has_ended(&stored.token, now)) {
         return Ok(false);

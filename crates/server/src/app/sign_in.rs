@@ -116,7 +116,7 @@ impl App {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         keys.was_right(&mut tx, now).await?;
-        let ended = end_if_over(&mut tx, &user, origin, now).await?;
+        let ended = end_if_over(&mut tx, &user, origin, &self.clock).await?;
         let destination = where_to(&mut tx, &user, now).await?;
         let actor = Actor::user(&user);
         let record = Record {

@@ -12,7 +12,7 @@ use super::ClockTrust;
 pub const APART_MAX_MS: i64 = 30 * SECOND_MS;
 /// After so long the wall clock is held anew against the one that only counts, so that small corrections do not add up.
 const COMPARED_ANEW_AFTER_MS: i64 = HOUR_MS;
-/// How long another clock may take to say its time: half of that is how wrong the comparison may be.
+/// How long another clock may take to say its time, or it only shows what is wrong by far: half of that is how wrong the comparison may be.
 const ANSWERED_WITHIN_MS: i64 = SECOND_MS;
 /// How long what the other clock said counts; it is asked far more often.
 const HEARD_COUNTS_MS: i64 = 5 * MINUTE_MS;
@@ -92,6 +92,8 @@ struct Known {
     own: Option<Moment>,
     /// What the clock of the database's server said last, where there is one.
     server: Option<Moment>,
+    /// Whether that server is on another machine: one on this has the same clock, and agrees with every mistake of it.
+    server_is_elsewhere: bool,
     /// The latest time that was recorded before this process began.
     recorded_ms: i64,
     alarmed: Option<Doubt>,
@@ -111,28 +113,35 @@ impl Known {
     }
 
     fn doubt(&self, trust: ClockTrust, wall_ms: i64, counted_ms: i64) -> Option<ClockUnsure> {
-        let is_apart = |ahead_ms: i64| ahead_ms.abs() > APART_MAX_MS;
-        let parted_ms = self.parted_ms(wall_ms, counted_ms);
         let unsure = |doubt, ahead_ms| Some(ClockUnsure { doubt, ahead_ms });
+        let server = self
+            .ahead_of_server_ms(wall_ms, counted_ms)
+            .filter(|_| trust == ClockTrust::Compared);
+        if self.is_confirmed(server) {
+            return None;
+        }
+        let parted_ms = self.parted_ms(wall_ms, counted_ms);
         if is_apart(parted_ms) {
             return unsure(Doubt::Jumped, parted_ms);
         }
-        if trust == ClockTrust::Trusted {
-            return None;
+        if let Some(ahead_ms) = server.filter(|ahead_ms| is_apart(*ahead_ms)) {
+            return unsure(Doubt::NotTheServers, ahead_ms);
         }
-        match self.ahead_of_server_ms(wall_ms, counted_ms) {
-            Some(ahead_ms) if is_apart(ahead_ms) => unsure(Doubt::NotTheServers, ahead_ms),
-            // Two clocks say the same: some other one was wrong when that was recorded.
-            Some(_) => None,
-            None => {
-                let ahead_ms = wall_ms.saturating_sub(self.recorded_ms);
-                if ahead_ms < -APART_MAX_MS {
-                    return unsure(Doubt::BeforeRecords, ahead_ms);
-                }
-                None
-            }
+        let ahead_ms = wall_ms.saturating_sub(self.recorded_ms);
+        if trust == ClockTrust::Compared && ahead_ms < -APART_MAX_MS {
+            return unsure(Doubt::BeforeRecords, ahead_ms);
         }
+        None
     }
+
+    /// Whether the clock of another machine says the same: then nothing that was seen or recorded before speaks against it.
+    fn is_confirmed(&self, ahead_of_server_ms: Option<i64>) -> bool {
+        self.server_is_elsewhere && ahead_of_server_ms.is_some_and(|ahead_ms| !is_apart(ahead_ms))
+    }
+}
+
+const fn is_apart(ahead_ms: i64) -> bool {
+    ahead_ms.abs() > APART_MAX_MS
 }
 
 impl Steadiness {
@@ -146,6 +155,7 @@ impl Steadiness {
             known: Mutex::new(Known {
                 own: Some(own),
                 server: None,
+                server_is_elsewhere: false,
                 recorded_ms: i64::MIN,
                 alarmed: None,
             }),
@@ -157,14 +167,24 @@ impl Steadiness {
     pub(super) fn check(&self, wall_ms: i64, counted_ms: i64) -> Result<(), ClockUnsure> {
         let mut known = self.known();
         let unsure = known.doubt(self.trust, wall_ms, counted_ms);
-        let is_old = |own: Moment| counted_ms - own.counted_ms > COMPARED_ANEW_AFTER_MS;
-        if unsure.is_none() && known.own.is_none_or(is_old) {
+        let doubt = unsure.map(|unsure| unsure.doubt);
+        let server = known.ahead_of_server_ms(wall_ms, counted_ms);
+        if doubt.is_none() && self.trust == ClockTrust::Compared && known.is_confirmed(server) {
+            known.recorded_ms = i64::MIN;
+        }
+        let is_old = |own: Moment| {
+            counted_ms - own.counted_ms > COMPARED_ANEW_AFTER_MS
+                || is_apart(own.ahead_ms(wall_ms, counted_ms))
+        };
+        if doubt.is_none() && known.own.is_none_or(is_old) {
             known.own = Some(Moment {
                 at_ms: wall_ms,
                 counted_ms,
             });
+        } else if doubt == Some(Doubt::NotTheServers) {
+            // Which of the two is wrong is not known: whichever is put right, that is no jump. Only the server's word ends it.
+            known.own = None;
         }
-        let doubt = unsure.map(|unsure| unsure.doubt);
         let is_new = std::mem::replace(&mut known.alarmed, doubt) != doubt;
         drop(known);
         match unsure {
@@ -175,23 +195,25 @@ impl Steadiness {
         unsure.map_or(Ok(()), Err)
     }
 
-    /// The server's clock said this between two moments. Whether that counts: what took too long says too little.
-    pub(super) fn heard(&self, server: UnixMillis, asked_ms: i64, answered_ms: i64) -> bool {
-        if answered_ms - asked_ms > ANSWERED_WITHIN_MS {
-            return false;
-        }
+    /// The server's clock, on another machine or on this one, said this between two moments. Whether that counts: what took too long does only if the clocks are apart all the same.
+    pub(super) fn heard(
+        &self,
+        (server, is_elsewhere): (UnixMillis, bool),
+        (asked_ms, answered_ms): (i64, i64),
+        wall_ms: i64,
+    ) -> bool {
+        let took_ms = answered_ms - asked_ms;
         let said = Moment {
             at_ms: server.0,
             counted_ms: i64::midpoint(asked_ms, answered_ms),
         };
-        let mut known = self.known();
-        let is_first = known.server.replace(said).is_none();
-        let is_apart =
-            |own: &mut Moment| own.ahead_ms(said.at_ms, said.counted_ms).abs() > APART_MAX_MS;
-        if is_first && self.trust == ClockTrust::Compared {
-            // One of the two was wrong from the beginning: when they agree, it was put right and did not jump.
-            known.own.take_if(is_apart);
+        let surely_ms = said.ahead_ms(wall_ms, answered_ms).abs() - took_ms;
+        if took_ms > ANSWERED_WITHIN_MS && !is_apart(surely_ms.max(0)) {
+            return false;
         }
+        let mut known = self.known();
+        known.server = Some(said);
+        known.server_is_elsewhere = is_elsewhere;
         true
     }
 
@@ -237,10 +259,15 @@ mod tests {
         unsure.map(|unsure| (unsure.doubt, unsure.ahead_ms))
     }
 
-    /// The server's clock is so far ahead.
+    /// The clock of a server on this machine is so far ahead, or of one on another.
+    fn hear_from(steadiness: &Steadiness, is_elsewhere: bool, counted_ms: i64, ahead_ms: i64) {
+        let said = (UnixMillis(START + counted_ms + ahead_ms), is_elsewhere);
+        let moment = (counted_ms, counted_ms);
+        assert!(steadiness.heard(said, moment, START + counted_ms));
+    }
+
     fn hear(steadiness: &Steadiness, counted_ms: i64, ahead_ms: i64) {
-        let said = UnixMillis(START + counted_ms + ahead_ms);
-        assert!(steadiness.heard(said, counted_ms, counted_ms));
+        hear_from(steadiness, false, counted_ms, ahead_ms);
     }
 
     #[test]
@@ -269,17 +296,23 @@ mod tests {
     }
 
     #[test]
-    fn r19_a_clock_behind_the_records_is_not_trusted_unless_the_servers_says_the_same() {
+    fn r19_a_clock_behind_the_records_is_not_trusted_unless_another_machine_says_the_same() {
         let before = |steadiness: &Steadiness| {
             steadiness.not_before(UnixMillis(START + HOUR_MS));
             doubt(steadiness, 0, 0)
         };
         let alone = compared();
-        assert_eq!(before(&alone), Some((Doubt::BeforeRecords, -HOUR_MS)));
+        let doubtful = Some((Doubt::BeforeRecords, -HOUR_MS));
+        assert_eq!(before(&alone), doubtful);
         assert_eq!(doubt(&alone, HOUR_MS, 0), None, "it has come so far");
+        let beside = compared();
+        hear(&beside, 0, 10);
+        assert_eq!(before(&beside), doubtful, "that is the same clock");
         let of_two = compared();
-        hear(&of_two, 0, 10);
+        hear_from(&of_two, true, 0, 10);
         assert_eq!(before(&of_two), None);
+        let much_later = 2 * HEARD_COUNTS_MS;
+        assert_eq!(doubt(&of_two, much_later, 0), None, "said once and for all");
         let trusted = Steadiness::of(ClockTrust::Trusted, START, 0);
         assert_eq!(before(&trusted), None);
     }
@@ -287,21 +320,53 @@ mod tests {
     #[test]
     fn r19_a_clock_that_is_not_the_servers_is_not_trusted_until_one_of_the_two_is_put_right() {
         let steadiness = compared();
-        let hour = UnixMillis(START + HOUR_MS);
+        let late = (0, ANSWERED_WITHIN_MS + 1);
+        let near = (UnixMillis(START + APART_MAX_MS + 500), false);
         assert!(
-            !steadiness.heard(hour, 0, ANSWERED_WITHIN_MS + 1),
+            !steadiness.heard(near, late, START),
             "what took too long to come says nothing"
         );
         assert_eq!(doubt(&steadiness, 0, 0), None);
+        let far = (UnixMillis(START + HOUR_MS), false);
+        assert!(steadiness.heard(far, late, START), "unless it is by far");
+        assert!(doubt(&steadiness, 0, 0).is_some());
         hear(&steadiness, 1_000, HOUR_MS);
         let apart = Some((Doubt::NotTheServers, -HOUR_MS));
         assert_eq!(doubt(&steadiness, 5_000, 0), apart);
+        let silence = 2 * HEARD_COUNTS_MS;
+        assert_eq!(
+            doubt(&steadiness, silence, 0),
+            apart,
+            "silence mends nothing"
+        );
         for edge_ms in [APART_MAX_MS, -APART_MAX_MS] {
-            hear(&steadiness, 9_000, edge_ms);
-            assert_eq!(doubt(&steadiness, 9_500, 0), None);
-            hear(&steadiness, 9_000, edge_ms + edge_ms.signum());
-            assert!(doubt(&steadiness, 9_500, 0).is_some());
+            hear(&steadiness, silence, edge_ms);
+            assert_eq!(doubt(&steadiness, silence, 0), None);
+            hear(&steadiness, silence, edge_ms + edge_ms.signum());
+            assert!(doubt(&steadiness, silence, 0).is_some());
         }
+    }
+
+    #[test]
+    fn r19_a_clock_that_went_astray_from_the_servers_is_trusted_when_it_is_put_right() {
+        let steadiness = compared();
+        // An hour and more for each second: never a jump.
+        let mut counted_ms = 0;
+        for ahead_s in 0..=31 {
+            counted_ms += HOUR_MS + 1;
+            hear(&steadiness, counted_ms, 0);
+            let is_doubtful = doubt(&steadiness, counted_ms, ahead_s * SECOND_MS).is_some();
+            assert_eq!(is_doubtful, ahead_s == 31);
+        }
+        assert_eq!(doubt(&steadiness, counted_ms + 1_000, 0), None);
+        // From then on it may not jump, not together with the server's on the same machine either.
+        let later = counted_ms + 2_000;
+        hear(&steadiness, later, HOUR_MS);
+        let jumped = Some((Doubt::Jumped, HOUR_MS));
+        assert_eq!(doubt(&steadiness, later, HOUR_MS), jumped);
+        // But what another machine says as well is so: this one was frozen, and its clock was set.
+        hear_from(&steadiness, true, later, HOUR_MS);
+        assert_eq!(doubt(&steadiness, later, HOUR_MS), None);
     }
 
     #[test]
@@ -310,12 +375,7 @@ mod tests {
         hear(&steadiness, 0, -HOUR_MS);
         let apart = Some((Doubt::NotTheServers, HOUR_MS));
         assert_eq!(doubt(&steadiness, 0, 0), apart);
-        let long_after = 2 * HEARD_COUNTS_MS;
-        assert_eq!(doubt(&steadiness, long_after, 0), apart, "nothing since");
         assert_eq!(doubt(&steadiness, 1_000, -HOUR_MS), None);
-        // From then on it may not jump, not together with the server's either.
-        hear(&steadiness, 2_000, 0);
-        assert_eq!(doubt(&steadiness, 2_000, 0), Some((Doubt::Jumped, HOUR_MS)));
     }
 
     #[test]

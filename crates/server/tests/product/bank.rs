@@ -191,7 +191,9 @@ impl Bank {
         let clock = Clock::system();
         let node = self.node_by(&clock).await;
         let later = clock.now().plus_ms(HOUR_MS);
-        let heard = clock.compare_with(async { Ok::<_, ()>(Some(later)) }).await;
+        let heard = clock
+            .compare_with(false, async { Ok::<_, ()>(Some(later)) })
+            .await;
         assert_eq!(heard, Ok(Comparison::Heard));
         node
     }

@@ -16,7 +16,6 @@ use warifu_server::app::health::Obstacle;
 use warifu_server::app::manage::Task;
 use warifu_server::clock::Clock;
 use warifu_server::web::front::Front;
-use warifu_store::DatabaseConfig;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
@@ -33,7 +32,7 @@ on_both_databases! {
     an_answer_is_good_for_one_nonce_and_one_question,
     what_cannot_be_read_is_told_as_such_and_reaches_no_token,
     r19_no_time_is_signed_while_the_clock_is_unsure,
-    r19_a_node_before_what_is_recorded_is_unsure_unless_the_servers_clock_says_the_same,
+    r19_a_node_before_what_is_recorded_is_unsure,
 }
 
 pub(crate) const NONCE: &str = "00112233445566778899aabbccddeeff";
@@ -302,11 +301,8 @@ async fn r19_no_time_is_signed_while_the_clock_is_unsure(database: TestDatabase)
     assert_eq!(standing(&bank.app, &phone).await.0, "activated");
 }
 
-/// A server's clock that says the same shows whose mistake it was.
-async fn r19_a_node_before_what_is_recorded_is_unsure_unless_the_servers_clock_says_the_same(
-    database: TestDatabase,
-) {
-    let is_server = matches!(database.config(), DatabaseConfig::Postgres(_));
+/// Only the clock of another machine could show whose mistake that was: PostgreSQL's server is on this one.
+async fn r19_a_node_before_what_is_recorded_is_unsure(database: TestDatabase) {
     let bank = Bank::open(database).await;
     let phone = bank.phone("hanako").await;
     bank.set_clock(Clock::system().now().plus_ms(DAY_MS));
@@ -314,6 +310,7 @@ async fn r19_a_node_before_what_is_recorded_is_unsure_unless_the_servers_clock_s
     let right = phone.code(bank.app.now());
     bank.app.verify(&session, &right, &origin()).await.unwrap();
     let behind = bank.node_by(&Clock::system()).await;
-    let expected: &[Obstacle] = if is_server { &[] } else { &[Obstacle::Clock] };
-    assert_eq!(behind.readiness().await, expected);
+    assert_eq!(behind.readiness().await, [Obstacle::Clock]);
+    let told = send(&behind, &phone.asks(Ask::Status, NONCE)).await;
+    assert_eq!(told.refusal(), (503, "clock_unsure".to_owned()));
 }

@@ -1,6 +1,7 @@
 //! How connections to PostgreSQL are made.
 
 use std::future::{Future, pending};
+use std::net::IpAddr;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -149,6 +150,23 @@ fn parse(url: &str) -> Result<Config, StoreError> {
     Ok(config)
 }
 
+/// Whether the server is on another machine, for all that the address says.
+///
+/// # Errors
+/// [`StoreError::Config`] when it cannot be read.
+pub(super) fn is_elsewhere(url: &str) -> Result<bool, StoreError> {
+    let is_here = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse::<IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
+        }
+    };
+    Ok(!parse(url)?.get_hosts().iter().all(is_here))
+}
+
 fn tls(config: &PostgresConfig) -> Result<ClientConfig, StoreError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &config.tls_roots {
@@ -175,4 +193,25 @@ fn tls(config: &PostgresConfig) -> Result<ClientConfig, StoreError> {
             .with_root_certificates(roots)
             .with_no_client_auth();
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_on_another_machine_if_any_of_its_addresses_is() {
+        for (hosts, expected) in [
+            ("localhost", false),
+            ("127.0.0.2", false),
+            ("127.0.0.1,localhost:5433", false),
+            ("%2Fvar%2Frun%2Fpostgresql", false),
+            ("db1.bank.example", true),
+            ("10.0.1.11", true),
+            ("127.0.0.1,db2.bank.example", true),
+        ] {
+            let url = format!("postgresql://warifu@{hosts}/warifu");
+            assert_eq!(is_elsewhere(&url).unwrap(), expected, "{hosts}");
+        }
+    }
 }
