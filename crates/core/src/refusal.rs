@@ -151,6 +151,14 @@ refusals! {
     IdempotencyKeyReused = "idempotency_key_reused",
 }
 
+impl Refusal {
+    /// Whether nothing is wrong with the request, and nothing was done: whoever asks comes again soon.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Raced | Self::Busy | Self::ClockUnsure)
+    }
+}
+
 impl core::fmt::Display for Refusal {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.code())

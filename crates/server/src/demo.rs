@@ -176,7 +176,7 @@ impl Demo {
         })?;
         let config = config(dir, address);
         make_folder(&dir.join(MAILS))?;
-        let app = startup::open_app(&config, clock).await?;
+        let app = startup::open_app_by(&config, clock).await?;
         let kept_key = known
             .as_ref()
             .and_then(|known| known.api.as_ref())

@@ -75,7 +75,7 @@ pub const CONNECTIONS: Description = counted("connections", "Connections that ar
 /// `warifu_outbox_oldest_seconds`.
 pub const OUTBOX_OLDEST: Description = in_seconds(
     "outbox_oldest",
-    "Age of the oldest mail that waits, in the whole installation",
+    "Age of the oldest mail that waits, of the 10,000 that are due first in the whole installation",
 );
 /// `warifu_outbox_waiting`.
 pub const OUTBOX_WAITING: Description = counted(
@@ -85,7 +85,7 @@ pub const OUTBOX_WAITING: Description = counted(
 /// `warifu_webhooks_oldest_seconds`.
 pub const WEBHOOKS_OLDEST: Description = in_seconds(
     "webhooks_oldest",
-    "Age of the oldest delivery to a webhook that waits, in the whole installation",
+    "Age of the oldest delivery to a webhook that waits, of the 10,000 that are due first in the whole installation",
 );
 /// `warifu_webhooks_waiting`.
 pub const WEBHOOKS_WAITING: Description = counted(

@@ -62,12 +62,20 @@ impl StartError {
     }
 }
 
-/// Opens the use cases on the configured database: brings the schema up to date, makes the keys of an empty database, and
+/// Opens the use cases on the configured database, by the machine's clock as it is configured: brings the schema up to date, makes the keys of an empty database, and
 /// refuses a root key that is not the one of existing data (R66).
 ///
 /// # Errors
 /// [`StartError::App`].
-pub async fn open_app(config: &Config, clock: Clock) -> Result<Arc<App>, StartError> {
+pub async fn open_app(config: &Config) -> Result<Arc<App>, StartError> {
+    open_app_by(config, Clock::system_with(config.clock)).await
+}
+
+/// The same by another clock.
+///
+/// # Errors
+/// [`StartError::App`].
+pub async fn open_app_by(config: &Config, clock: Clock) -> Result<Arc<App>, StartError> {
     let store = open_store(&config.database, &clock).await?;
     let root = keys::root_key(&store, &config.root_key).await?;
     let settings = Settings {

@@ -26,9 +26,8 @@ impl Tx {
              FROM (SELECT created_at_ms FROM outbox WHERE state = 'queued' ORDER BY next_try_at_ms LIMIT $1) AS first",
             params![BACKLOG_MAX],
         )
-        .await?
-        .as_ref()
-        .map_or(Ok(Backlog::default()), backlog_of)
+        .await
+        .and_then(backlog_of)
     }
 
     /// Deliveries to webhooks that wait.
@@ -41,9 +40,8 @@ impl Tx {
              FROM (SELECT created_at_ms FROM webhook_delivery WHERE state = 'queued' ORDER BY next_try_at_ms LIMIT $1) AS first",
             params![BACKLOG_MAX],
         )
-        .await?
-        .as_ref()
-        .map_or(Ok(Backlog::default()), backlog_of)
+        .await
+        .and_then(backlog_of)
     }
 
     /// Deliveries to webhooks that were given up, and wait for somebody to look at them; [`BACKLOG_MAX`] stands for more.
@@ -61,9 +59,12 @@ impl Tx {
     }
 }
 
-fn backlog_of(row: &Row) -> Result<Backlog, StoreError> {
-    Ok(Backlog {
-        waiting: row.number("waiting")?,
-        oldest_at: row.opt_at("oldest_at_ms")?,
+/// A count is always one row.
+fn backlog_of(row: Option<Row>) -> Result<Backlog, StoreError> {
+    row.map_or(Ok(Backlog::default()), |row| {
+        Ok(Backlog {
+            waiting: row.number("waiting")?,
+            oldest_at: row.opt_at("oldest_at_ms")?,
+        })
     })
 }

@@ -105,7 +105,7 @@ impl Problem {
             }
             Refusal::ReissueNotYet { open_at } => problem.saying("opens", moment(open_at)),
             Refusal::CodeFormat { digits } => problem.with("digits", usize::from(digits)),
-            Refusal::Raced | Refusal::Busy | Refusal::ClockUnsure => problem.after(AGAIN_AFTER_S),
+            _ if refusal.is_passing() => problem.after(AGAIN_AFTER_S),
             _ => problem,
         }
     }
@@ -239,7 +239,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::IdempotencyKeyFormat
         | Refusal::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Raced | Refusal::Busy | Refusal::ClockUnsure => StatusCode::SERVICE_UNAVAILABLE,
+        _ if refusal.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::CONFLICT,
     }
 }

@@ -12,7 +12,6 @@ use warifu_core::time::UnixMillis;
 use super::{ConfigArgs, DONE, failed, start_failed};
 use crate::app::api_clients::{ApiKey, ClientError, ClientPlan, ListedClient};
 use crate::app::{App, moment};
-use crate::clock::Clock;
 use crate::networks::Networks;
 use crate::startup;
 use crate::telemetry;
@@ -169,8 +168,7 @@ pub async fn run(args: ApiClientArgs) -> u8 {
         Err(code) => return code,
     };
     telemetry::start(loaded.config.log);
-    let app = match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await
-    {
+    let app = match startup::open_app(&loaded.config).await {
         Ok(app) => app,
         Err(error) => return start_failed(&error),
     };

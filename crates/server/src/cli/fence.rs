@@ -7,7 +7,6 @@ use warifu_core::id::ServiceId;
 
 use super::{ConfigArgs, DONE, failed, start_failed};
 use crate::app::fence::Fenced;
-use crate::clock::Clock;
 use crate::startup;
 use crate::telemetry;
 
@@ -41,8 +40,7 @@ pub async fn run(args: FenceArgs) -> u8 {
         Ok(service) => service,
         Err(error) => return failed(&format!("--service: {error}")),
     };
-    let app = match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await
-    {
+    let app = match startup::open_app(&loaded.config).await {
         Ok(app) => app,
         Err(error) => return start_failed(&error),
     };

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{ConfigArgs, DONE, failed, start_failed};
 use crate::app::passwords::Password;
 use crate::app::provision::{ContractPlan, NewPasswords, Plan, ServicePlan, UserPlan};
-use crate::clock::{Clock, system_rng};
+use crate::clock::system_rng;
 use crate::startup;
 use crate::telemetry;
 use crate::words;
@@ -144,8 +144,7 @@ pub async fn run(args: ProvisionArgs) -> u8 {
         Ok(parsed) => parsed,
         Err(problem) => return failed(&format!("{}: {problem}", args.file.display())),
     };
-    let app = match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await
-    {
+    let app = match startup::open_app(&loaded.config).await {
         Ok(app) => app,
         Err(error) => return start_failed(&error),
     };

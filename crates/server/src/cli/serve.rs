@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::{ConfigArgs, DONE, FAILED, start_failed};
-use crate::clock::Clock;
 use crate::config::{Config, MailCheck, check};
 use crate::startup::{self, StartError};
 use crate::telemetry;
@@ -71,7 +70,7 @@ pub async fn run(args: ServeArgs) -> u8 {
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {
-    let app = startup::open_app(config, Clock::system_with(config.clock)).await?;
+    let app = startup::open_app(config).await?;
     let listener = startup::listen(config.listen).await?;
     startup::run(app, config, listener, None).await
 }

@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 use super::{ConfigArgs, DONE, FAILED, failed, start_failed};
 use crate::app::App;
 use crate::app::webhooks::{NewWebhook, OVERLAP_HOURS_MAX, OVERLAP_MS, WebhookError};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::startup::{self, StartError};
 use crate::telemetry;
@@ -190,11 +189,10 @@ pub async fn run(args: WebhookArgs) -> u8 {
         Err(code) => return code,
     };
     telemetry::start(loaded.config.log);
-    let done =
-        match startup::open_app(&loaded.config, Clock::system_with(loaded.config.clock)).await {
-            Ok(app) => act(&app, &loaded.config, args.command).await,
-            Err(error) => Err(error.into()),
-        };
+    let done = match startup::open_app(&loaded.config).await {
+        Ok(app) => act(&app, &loaded.config, args.command).await,
+        Err(error) => Err(error.into()),
+    };
     match done {
         Ok(outcome) => {
             print(&outcome, json);

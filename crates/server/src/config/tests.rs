@@ -369,7 +369,7 @@ async fn a_check_says_what_is_broken_and_makes_nothing() {
 async fn r66_a_check_finds_the_wrong_root_key() {
     let case = Case::new(ENOUGH);
     let config = case.config();
-    let app = crate::startup::open_app(&config, crate::clock::Clock::system()).await;
+    let app = crate::startup::open_app(&config).await;
     drop(app.unwrap_or_else(|error| panic!("{error}")));
     let lines = check(&config, MailCheck::Leave).await;
     assert!(

@@ -366,10 +366,8 @@ impl Visitor {
                     .unwrap_or(1)
                     .max(1)
             }
-            Failure::Store(_)
-            | Failure::Refused(Refusal::Busy | Refusal::ClockUnsure | Refusal::Raced) => {
-                AGAIN_AFTER_S
-            }
+            Failure::Store(_) => AGAIN_AFTER_S,
+            Failure::Refused(refusal) if refusal.is_passing() => AGAIN_AFTER_S,
             _ => return response,
         };
         response
