@@ -105,21 +105,21 @@ export class AppCore {
   /**
    * Puts tokens there whose secrets the test knows, as an activation leaves them. The app has to be open without a lock.
    *
-   * @param {{ id: string, seed: Buffer, deviceKey: Buffer }[]} tokens
+   * @param {{ id: string, seed: Buffer, deviceKey: Buffer, step_s?: number }[]} tokens `step_s`: 60 where it is not told
    */
   plant(tokens) {
-    const plain = tokens.map(({ id, seed, deviceKey }) => ({ id, seed: [...seed], deviceKey: [...deviceKey] }));
+    const plain = tokens.map(({ id, seed, deviceKey, step_s = 60 }) => ({ id, seed: [...seed], deviceKey: [...deviceKey], stepS: step_s }));
     return this.page.evaluate(async (tokens) => {
       const [storeScript, keysScript] = ['/app/js/core/store.js', '/app/js/core/keys.js'];
       const { mark, transact } = await import(storeScript);
       const { seal } = await import(keysScript);
       const { key } = await transact('readonly', (/** @type {any} */ transaction) => transaction.setting('lock'));
-      for (const [position, { id, seed, deviceKey }] of tokens.entries()) {
+      for (const [position, { id, seed, deviceKey, stepS }] of tokens.entries()) {
         const sealed = {
           seed: await seal(key, id, 'seed', Uint8Array.from(seed)),
           device: await seal(key, id, 'device', Uint8Array.from(deviceKey)),
         };
-        const activated = { tokenId: `server-${id}`, algorithm: 'SHA-256', digits: 6, stepS: 60 };
+        const activated = { tokenId: `server-${id}`, algorithm: 'SHA-256', digits: 6, stepS };
         const ids = { serviceId: 'planted', tokenUserId: String(position).padStart(14, '0') };
         const token = { id, position, ...ids, name: null, state: 'active', sealed, activated, standing: null, clock: null };
         await transact('readwrite', (/** @type {any} */ transaction) => transaction.put(token));

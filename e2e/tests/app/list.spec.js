@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { AppCore, codeAt } from '../../support/app_core.js';
 import { expect, test } from '../../support/app_test.js';
 
-/** Tokens whose secrets the test knows, named in their order. @param {any} fixtures @param {string[]} names */
-async function planted({ demo, app }, names) {
-  const tokens = names.map((_, at) => ({ id: `a${at}`, seed: randomBytes(32), deviceKey: randomBytes(32) }));
+/** Tokens whose secrets the test knows, named in their order. @param {any} fixtures @param {string[]} names @param {number} [step_s] */
+async function planted({ demo, app }, names, step_s) {
+  const tokens = names.map((_, at) => ({ id: `a${at}`, seed: randomBytes(32), deviceKey: randomBytes(32), step_s }));
   const core = await new AppCore(app.page).start(demo.url);
   await core.call('open');
   await core.plant(tokens);
@@ -99,6 +99,30 @@ test('hidden codes are shown one at a time, and stay hidden after a new start', 
   await expect(app.page.getByRole('button', { name: words.hidden })).toHaveCount(2);
   await app.button(words.show).click();
   await app.code(app.cards.last());
+});
+
+test('a hidden code that is asked for stays until its end, or until that of the next one when the change is near', async ({ demo, words, app }) => {
+  await planted({ demo, app }, ['みなと'], 10);
+  const hidden = app.page.getByRole('button', { name: words.hidden });
+  const left = app.cards.locator('.ring-text');
+  await app.button(words.hide).click();
+  await expect(hidden).toBeVisible();
+
+  await test.step('long before the end', async () => {
+    await expect(left).toHaveText(/^(10|9|8)$/);
+    await hidden.click();
+    await app.code();
+    await expect(hidden).toBeVisible();
+    await expect(left).toHaveText(/^(10|9)$/);
+  });
+  await test.step('shortly before it', async () => {
+    await expect(left).toHaveText(/^[1-3]$/);
+    await hidden.click();
+    const asked = await app.code();
+    await expect.poll(() => app.code()).not.toBe(asked);
+    await expect(left).toHaveText(/^(10|9|8)$/);
+    await expect(hidden, 'only until its end').toBeVisible();
+  });
 });
 
 test('a press copies the code that is shown', async ({ demo, words, app }) => {

@@ -49,7 +49,7 @@ export function codesScreen(app) {
   async function toggle() {
     hidden = !hidden;
     sayHidden();
-    for (const card of cards) card.peeked = false;
+    for (const card of cards) card.cover();
     await tick();
     app.opened.settings = await app.core.setSettings({ hidden });
   }
@@ -119,14 +119,14 @@ export function codesScreen(app) {
 
 /** One token on the screen. */
 class Card {
-  /** Shown for this step although the codes are hidden. */
-  peeked = false;
   /** What a search looks at. */
   words = '';
   #app;
   #alone;
   #isHidden;
   #code = '';
+  /** The codes that were asked for by a press and are shown although codes are hidden. @type {string[]} */
+  #peeked = [];
   #warned = false;
   /** @type {boolean | undefined} */
   #refused;
@@ -187,8 +187,19 @@ class Card {
     return turned;
   }
 
-  /** Shows the code of now. @returns {Promise<number | undefined>} the server's time by this token's clock */
-  async tick() {
+  /** Hides the code that was asked for. */
+  cover() {
+    this.#peeked = [];
+  }
+
+  /**
+   * Shows the code of now.
+   *
+   * @param {{ pressed?: boolean }} [how] `pressed`: although codes are hidden. Shortly before its end, the next one stays in sight too:
+   *   a press at the change of the step is not in vain
+   * @returns {Promise<number | undefined>} the server's time by this token's clock
+   */
+  async tick({ pressed = false } = {}) {
     if (this.token.state !== 'active') return undefined;
     const now = await this.#app.core.code(this.token.id);
     const refused = 'refused' in now;
@@ -201,14 +212,15 @@ class Card {
       return undefined;
     }
     const { code, next, stepS, secondsLeft, serverNowMs } = now;
+    if (pressed) this.#peeked = secondsLeft <= NEXT_WITHIN_S ? [code, next] : [code];
     if (code !== this.#code) {
       this.#code = code;
-      this.peeked = false;
+      this.#peeked = this.#peeked.filter((asked) => asked === code || asked === next);
       // The same words again would be no change, and not be said.
       if (this.#warned) quietly('');
       this.#warned = false;
     }
-    const hidden = this.#isHidden() && !this.peeked;
+    const hidden = this.#isHidden() && !this.#peeked.includes(code);
     put(this.#digits, grouped(hidden ? '•'.repeat(code.length) : code));
     put(this.#spoken, hidden ? t('phone-code-hidden') : t('phone-code-spoken', { digits: [...code].join(' ') }));
     put(this.#seconds, String(secondsLeft));
@@ -299,9 +311,8 @@ class Card {
   }
 
   async #press() {
-    if (this.#isHidden() && !this.peeked) {
-      this.peeked = true;
-      await this.tick();
+    if (this.#isHidden() && !this.#peeked.includes(this.#code)) {
+      await this.tick({ pressed: true });
       return;
     }
     try {
