@@ -73,13 +73,14 @@ export class AppCore {
     );
   }
 
-  /** What is kept: everything but the keys. @returns {Promise<{ lock: any, tokens: any[] }>} */
+  /** What is kept: everything but the keys. @returns {Promise<{ lock: any, settings: any, tokens: any[] }>} */
   kept() {
     return this.page.evaluate(async () => {
       const script = '/app/js/core/store.js';
       const { transact } = await import(script);
       const kept = await transact('readonly', async (/** @type {any} */ transaction) => ({
         lock: await transaction.setting('lock'),
+        settings: await transaction.setting('settings'),
         tokens: await transaction.tokens(),
       }));
       const plain = (/** @type {string} */ _, /** @type {any} */ value) => {

@@ -38,6 +38,7 @@ export const ja = {
   unfinishedPassword: '設定を続けるには、利用開始パスワードをもう一度入力してください。',
   goOn: '続ける',
   settings: '設定',
+  helpTitle: '困ったときは',
   back: '戻る',
   update: { ready: '新しい版があります。トークンはそのまま使えます。', take: '更新する' },
   clock: {
@@ -46,6 +47,7 @@ export const ja = {
     right: '合っています',
     unsure: '時計が大きくずれていたため、正しいワンタイムパスワードを表示できません。',
     backwards: '端末の時計が過去の時刻になっているため、正しいワンタイムパスワードを表示できません。',
+    unchecked: 'この端末の時計は、まだサーバと比べていません。',
     check: '時計を確かめる',
     help: '時計の直し方',
   },
@@ -150,6 +152,7 @@ export const en = {
   unfinishedPassword: 'To continue, enter the activation password again.',
   goOn: 'Continue',
   settings: 'Settings',
+  helpTitle: 'Help',
   back: 'Back',
   update: { ready: 'There is a new version. Your tokens stay as they are.', take: 'Update' },
   clock: {
@@ -158,6 +161,7 @@ export const en = {
     right: 'Right',
     unsure: 'The clock was far off, so no right one-time password can be shown.',
     backwards: 'The clock of this device shows a time in the past, so no right one-time password can be shown.',
+    unchecked: 'The clock of this device has not been compared with the server yet.',
     check: 'Check the clock',
     help: 'How to mend the clock',
   },

@@ -1,7 +1,13 @@
 // The phone app on its page, and what a person does with it.
 import { expect } from '@playwright/test';
+import { codeAt } from './app_core.js';
 import { run } from './machine.js';
 import { expectTitle } from './journey.js';
+
+/** How late the screen may follow the step, in milliseconds. */
+const LATE_MS = 5_000;
+/** The app tries again after a minute at the latest; how long one may wait for that, in milliseconds. */
+export const AGAIN_MS = 75_000;
 
 /**
  * @typedef {import('@playwright/test').Page} Page
@@ -106,9 +112,9 @@ export class PhoneApp {
     await this.finish();
   }
 
-  /** From the completion page to the codes. */
-  async finish() {
-    await this.shows(this.words.doneTitle);
+  /** From the completion page to the codes. @param {{ within_ms?: number }} [how] `within_ms`: until the page is there */
+  async finish({ within_ms } = {}) {
+    await expect(this.page.getByRole('heading', { level: 1, name: this.words.doneTitle, exact: true })).toBeVisible({ timeout: within_ms });
     await this.link(this.words.next).click();
     await this.shows(this.words.title);
   }
@@ -136,6 +142,12 @@ export class PhoneApp {
     await expect(button).toBeVisible();
     const digits = await button.locator('.digits').innerText();
     return { code: digits.replaceAll(' ', ''), nowMs: Date.now() };
+  }
+
+  /** Expects the right code of a planted token. @param {Buffer} seed @param {Locator} [card] */
+  async showsPlanted(seed, card) {
+    const { code, nowMs } = await this.codeAndTime(card);
+    expect([codeAt(seed, nowMs), codeAt(seed, nowMs - LATE_MS)]).toContain(code);
   }
 
   /**

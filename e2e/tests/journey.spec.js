@@ -87,6 +87,7 @@ test('a user who waits may have the mail sent again, and may start over', async 
   await page.getByRole('button', { name: labels.waiting.sendAgain }).click();
   await expectTitle(page, labels.waiting.title);
   await expect.poll(async () => (await demo.mails.all()).filter((mail) => mail.text.includes(first.userId)).length).toBe(2);
+  await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
 
   await page.getByRole('button', { name: labels.waiting.startOver }).click();
   await enrolFromIssuancePage();

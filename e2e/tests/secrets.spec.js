@@ -74,7 +74,7 @@ for (const postgres of [false, true]) {
         expect(found(readFileSync(file), { ...neverSent, ...passwords }), path.relative(service.folder, file)).toEqual([]);
       }
       for (const file of written.filter((file) => file.endsWith('.log'))) {
-        expect(found(readFileSync(file), { ...codes, 'SMTP password': service.smtp?.password ?? '' }), file).toEqual([]);
+        expect(found(withoutNumbers(readFileSync(file, 'utf8')), { ...codes, 'SMTP password': service.smtp?.password ?? '' }), file).toEqual([]);
       }
       const mails = await service.mails.all();
       expect(mails.length).toBeGreaterThanOrEqual(2);
@@ -100,6 +100,11 @@ for (const postgres of [false, true]) {
 /** The operator's own files hold secrets by their purpose. @param {string} file */
 function isSecretOfTheOperator(file) {
   return ['smtp-password', 'root.key', 'authority.key', 'server.key'].includes(path.basename(file));
+}
+
+/** A log without its times and the names of requests: among so many digits any six are found now and then. @param {string} log */
+function withoutNumbers(log) {
+  return Buffer.from(log.replace(/^\S+Z\b|\bid=[0-9a-f]{16}\b|\belapsed_ms=\S+/gm, ''));
 }
 
 /** The seeds of an app's tokens. @param {string} home @returns {Promise<Buffer[]>} */

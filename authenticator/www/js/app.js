@@ -79,6 +79,11 @@ export class App {
     }
   }
 
+  /** The address of the screen, without its `#/`. */
+  get path() {
+    return location.hash.replace(/^#\/?/, '').split('?')[0];
+  }
+
   /** Goes to a screen: the address without its `#/`. @param {string} path @param {{ replace?: boolean }} [how] */
   go(path, { replace = false } = {}) {
     const hash = `#/${path}`;
@@ -98,9 +103,9 @@ export class App {
       return;
     }
     if (this.#lockedUp()) return;
-    const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
+    const [, query = ''] = location.hash.split('?');
     for (const [shape, make] of SCREENS) {
-      const found = shape.exec(path);
+      const found = shape.exec(this.path);
       if (found) {
         await this.#putScreen(make, new URLSearchParams(query), found[1] ?? '');
         return;
@@ -118,17 +123,32 @@ export class App {
     const { hash } = location;
     let made = make(this, query, id);
     if (made instanceof Promise) {
+      let loaded;
       try {
-        made = (await made)(this, query, id);
+        loaded = await made;
       } catch {
         this.fail(new CoreError('not_loaded'));
         return;
       }
       // Somebody went on, or the app was locked, while it was loading.
       if (location.hash !== hash || this.opened.locked || this.opened.erased) return;
+      made = loaded(this, query, id);
     }
     this.#put(made);
     this.#ofAddress = true;
+  }
+
+  /**
+   * Shows what became of an activation that was left, where it can be seen: in the list, and on the page of its token. Every other screen
+   * stays, with what is being typed there; so does the lock.
+   *
+   * @param {string} id of the token
+   */
+  showChange(id) {
+    const { erased, locked } = this.opened;
+    const seen = this.#ofAddress && !locked && !erased && ['', `token/${id}`].includes(this.path);
+    if (seen) this.show();
+    else this.#showBar();
   }
 
   /** Shows a screen that has no address, such as the progress of an activation. @param {Screen} screen */
@@ -185,7 +205,7 @@ export class App {
       this.show();
       return;
     }
-    const first = (before.count === 0) !== (opened.count === 0) && /^#?\/?$/.test(location.hash);
+    const first = (before.count === 0) !== (opened.count === 0) && this.path === '';
     if (!this.busy && (otherWay || (first && this.#ofAddress))) this.show();
   }
 

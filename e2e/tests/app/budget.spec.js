@@ -13,7 +13,7 @@ const WARM_STARTS = 5;
 /** The figures of a busy machine are no worse than the page: the best of so many counts, of those in which everything was measured. */
 const LIGHTHOUSE_RUNS = 3;
 
-test('the first start of the app costs no more than 150 kB, and brings all of it', async ({ demo, app }, info) => {
+test('the first start of the app costs no more than 150 kB, and brings all of it', async ({ demo, words, app }, info) => {
   const wire = await Wire.to(demo.port);
   await app.open(wire.url);
   await app.keptOffline();
@@ -25,7 +25,16 @@ test('the first start of the app costs no more than 150 kB, and brings all of it
   await test.step('and none of it is fetched again', async () => {
     wire.stop();
     await app.page.context().setOffline(true);
-    for (const path of ['', 'settings', 'settings/lock', 'help', 'scan']) await app.open(wire.url, path);
+    for (const [path, title] of [
+      ['', words.firstTitle],
+      ['settings', words.settings],
+      ['settings/lock', words.lock.title],
+      ['help', words.helpTitle],
+      ['scan', words.scan.offer],
+    ]) {
+      await app.open(wire.url, path);
+      await app.shows(title);
+    }
   });
 });
 

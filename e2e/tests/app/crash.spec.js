@@ -4,6 +4,7 @@ import { ACTIVATION_PASSWORD } from '../../support/journey.js';
 import { Bank } from '../../support/bank.js';
 import { Gate } from '../../support/gate.js';
 import { expect, test } from '../../support/app_test.js';
+import { AGAIN_MS } from '../../support/phone_app.js';
 import { theSeedOf } from '../../support/seeds.js';
 
 /** @typedef {import('../../support/gate.js').Direction} Direction */
@@ -59,7 +60,7 @@ test('r55 without a network nothing that was typed is lost, and the activation g
   await app.send(typed);
   await expect(app.main.getByText(words.unreachable)).toBeVisible();
   await demo.run(0);
-  await app.finish();
+  await app.finish({ within_ms: AGAIN_MS });
   expect(await new Bank(demo).verdict(user, await app.code())).toBe('accepted');
 });
 
@@ -78,6 +79,31 @@ test('r55 an activation that is left for later waits with its ids, and goes on w
   await app.button(words.send).click();
   await app.finish();
   expect(await app.code()).toMatch(/^\d{6}$/);
+});
+
+test('r55 an activation that ends while its person types the next one wipes nothing', async ({ demo, words, order, app }) => {
+  const finish = '/activation/v1/finish';
+  /** @type {(value: unknown) => void} */
+  let release = () => {};
+  const released = new Promise((resolve) => (release = resolve));
+  await app.page.route(`**${finish}`, async (route) => {
+    await released;
+    await route.continue();
+  });
+  await app.open(demo.url);
+  await app.send(await order());
+  await expect.poll(() => app.asked).toContain(finish);
+  await app.go('add');
+  await app.shows(words.firstTitle);
+  const next = { serviceId: demo.serviceId, userId: '0000', activationPassword: '4826' };
+  await app.fill(next);
+  release(undefined);
+  // A word at the edge of the screen.
+  await expect(app.page.getByText(words.doneTitle, { exact: true })).toBeVisible();
+  await expect(app.userId).toHaveValue(next.userId);
+  await expect(app.password).toHaveValue(next.activationPassword);
+  await app.go('');
+  await app.showsCodeOf(await theSeedOf(demo));
 });
 
 test('r55 a part of the app that does not come is told in the form, which keeps what was typed', async ({ demo, words, order, app }) => {

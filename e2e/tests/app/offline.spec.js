@@ -1,5 +1,6 @@
 // The app without a network: after a new start of the browser, and while the service is away.
 import { expect, test } from '../../support/app_test.js';
+import { AGAIN_MS } from '../../support/phone_app.js';
 import { theSeedOf } from '../../support/seeds.js';
 
 test('a browser that is started again without a network shows the right code', async ({ demo, words, order, browserOfPhone }) => {
@@ -15,9 +16,14 @@ test('a browser that is started again without a network shows the right code', a
   await app.shows(words.title);
   await app.showsCodeOf(seed);
   await test.step('and in the other screens nothing is missing', async () => {
-    for (const path of ['settings', 'settings/lock', 'help', 'add']) {
+    for (const [path, title] of [
+      ['settings', words.settings],
+      ['settings/lock', words.lock.title],
+      ['help', words.helpTitle],
+      ['add', words.addTitle],
+    ]) {
       await app.go(path);
-      await expect(app.main.getByRole('heading', { level: 1 })).toBeVisible();
+      await app.shows(title);
     }
     await app.go('');
     await app.showsCodeOf(seed);
@@ -37,7 +43,7 @@ test('codes are shown while the service is away, and a new token waits until it 
   await app.send(second);
   await expect(app.main.getByText(words.unreachable)).toBeVisible();
   await demo.run(0);
-  await app.finish();
+  await app.finish({ within_ms: AGAIN_MS });
   await expect(app.cards).toHaveCount(2);
   await app.showsCodeOf(seed);
 });

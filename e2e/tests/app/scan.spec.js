@@ -5,15 +5,17 @@ import { expect, test } from '../../support/app_test.js';
 const OF_ANOTHER_SERVICE = 'https://otp.another.example/app/#/add?service=another&user=12345678901231';
 
 /** The code that the waiting page draws. @param {any} fixtures @returns {Promise<Buffer>} */
-async function drawn({ page, words }) {
+async function drawn({ page, words, labels }) {
+  // The page loads itself again when the mail is out.
+  await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
   const code = page.getByRole('img', { name: words.scan.onPage });
   await code.scrollIntoViewIfNeeded();
   return code.screenshot({ animations: 'disabled' });
 }
 
-test('the camera reads the code of the waiting page, and the activation password is all that is typed', async ({ page, demo, words, order, browserOfPhone, otherPerson }, info) => {
+test('the camera reads the code of the waiting page, and the activation password is all that is typed', async ({ page, demo, words, labels, order, browserOfPhone, otherPerson }, info) => {
   const typed = await order();
-  const seen = film(info.outputPath('camera.y4m'), await pixelsOf(await otherPerson(), await drawn({ page, words })));
+  const seen = film(info.outputPath('camera.y4m'), await pixelsOf(await otherPerson(), await drawn({ page, words, labels })));
   const app = await (await browserOfPhone.start({ args: cameraArgs(seen), permissions: ['camera'] })).open(demo.url);
   await app.link(words.scan.offer).click();
 
@@ -42,7 +44,7 @@ test('a code that is something else is told, and nothing is filled in', async ({
   }
 });
 
-test('without the permission for the camera there are other ways, which work', async ({ page, demo, words, order, browserOfPhone }, info) => {
+test('without the permission for the camera there are other ways, which work', async ({ page, demo, words, labels, order, browserOfPhone }, info) => {
   const typed = await order();
   const seen = film(info.outputPath('camera.y4m'), pictureOf('https://example.com/'));
   const app = await (await browserOfPhone.start({ args: cameraArgs(seen), permissions: [] })).open(demo.url, 'scan');
@@ -58,7 +60,7 @@ test('without the permission for the camera there are other ways, which work', a
     await expect(app.main).toContainText(words.scan.elsewhere);
   });
   await test.step('a picture of the code fills in both ids', async () => {
-    await picture.setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer: await drawn({ page, words }) });
+    await picture.setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer: await drawn({ page, words, labels }) });
     await expect(app.serviceId).toHaveValue(typed.serviceId);
     await expect(app.userId).toHaveValue(typed.userId);
     await expect(app.password).toBeFocused();

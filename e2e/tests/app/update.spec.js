@@ -1,6 +1,7 @@
 // New versions of the app: offered, taken when the person says so or at the next start, with every token kept.
 import { createHash } from 'node:crypto';
 import { Gate } from '../../support/gate.js';
+import { AGAIN_MS } from '../../support/phone_app.js';
 import { expect, test } from '../../support/app_test.js';
 
 const LIST = '/app/version.js';
@@ -140,7 +141,7 @@ test('a page that is at work when another takes the next version is loaded anew 
     await mine(1);
     await others(0);
     gate.lost = undefined;
-    await other.shows(words.doneTitle);
+    await expect(other.page.getByRole('heading', { level: 1, name: words.doneTitle, exact: true })).toBeVisible({ timeout: AGAIN_MS });
     await others(0);
     await other.link(words.next).click();
     await others(1);

@@ -38,7 +38,7 @@ export async function activate(app, { run, again }) {
         app.busy = false;
         await app.reload();
         if ('done' in outcome) toast(t('phone-done-title'));
-        app.show();
+        app.showChange(idOf(outcome));
         return;
       }
       if ('done' in outcome) {
@@ -61,7 +61,7 @@ export async function activate(app, { run, again }) {
       if (!(await progress.wait(waitS))) {
         app.busy = false;
         await app.reload();
-        if (progress.left) app.show();
+        if (progress.left) app.showChange(idOf(outcome));
         else app.go('');
         return;
       }
@@ -71,6 +71,12 @@ export async function activate(app, { run, again }) {
   } finally {
     app.busy = false;
   }
+}
+
+/** The token of an activation, where there is one. @param {import('../core/types.js').Activated} outcome */
+function idOf(outcome) {
+  if ('done' in outcome) return outcome.done;
+  return 'id' in outcome ? outcome.id : '';
 }
 
 class Progress {

@@ -96,10 +96,13 @@ export function codesScreen(app) {
     }
     for (const [at, token] of now.entries()) cards[at].show(token);
   }
-  const changed = app.core.on('changed', () => look().then(tick));
+  const renew = () => look().then(tick);
+  const changed = app.core.on('changed', renew);
   const visible = () => document.visibilityState === 'visible' && tick();
   document.addEventListener('visibilitychange', visible);
   tick();
+  // What changed since the screens were told is not told again: the standing of a new token comes while its completion page is shown.
+  renew();
   // What needs no password goes on by itself.
   const unfinished = tokens.find((token) => token.state === 'pending');
   if (unfinished) queueMicrotask(() => !left && !app.busy && app.core.resume(unfinished.id).catch(() => {}));

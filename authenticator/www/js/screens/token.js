@@ -22,17 +22,19 @@ export function tokenScreen(app, _query, id) {
     {},
     h('h1', { tabindex: -1 }, title),
     token.state === 'active' ? null : unfinished(app, token),
-    facts(token),
+    h('section', { class: 'card' }, facts(token)),
     token.expiresAtMs === null ? null : renewal(app, token),
     naming(app, token),
     app.opened.tokens.length > 1 ? ordering(app, token) : null,
     removal(app, token),
   );
-  // Renewed or suspended meanwhile, by another tab or the server: shown at once, unless something is being typed.
-  const changed = app.core.on('changed', async () => {
+  // Renewed or suspended meanwhile, by another tab or the server: shown at once.
+  const look = async () => {
     const now = (await app.core.tokens().catch(() => [])).find((one) => one.id === id);
-    if (now && !root.contains(document.activeElement)) root.querySelector('.facts')?.replaceWith(facts(now).querySelector('.facts') ?? '');
-  });
+    if (now) root.querySelector('.facts')?.replaceWith(facts(now));
+  };
+  const changed = app.core.on('changed', look);
+  look();
   return { title, root, back: '', leave: changed };
 }
 
@@ -71,11 +73,7 @@ function facts(token) {
     ...(token.expiresAtMs === null ? [] : [[t('phone-expires-label'), day(token.expiresAtMs)]]),
     ...(token.helpDesk ? [[t('help-desk'), token.helpDesk]] : []),
   ]);
-  return h(
-    'section',
-    { class: 'card' },
-    h('dl', { class: 'facts' }, rows.map(([label, value, look]) => h('div', {}, h('dt', {}, label), h('dd', { class: look }, value)))),
-  );
+  return h('dl', { class: 'facts' }, rows.map(([label, value, look]) => h('div', {}, h('dt', {}, label), h('dd', { class: look }, value))));
 }
 
 /** @param {import('../app.js').App} app @param {TokenView} token */
