@@ -31,20 +31,17 @@ pub enum Scope {
     Revoke,
     /// Read the audit events of a service.
     Events,
-    /// Keep the addresses that are told of events.
-    Webhooks,
 }
 
 impl Scope {
     /// All scopes, in the order in which they are stored and shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::Verify,
         Self::Read,
         Self::Issue,
         Self::Release,
         Self::Revoke,
         Self::Events,
-        Self::Webhooks,
     ];
 
     /// The word, as it is stored and typed.
@@ -57,7 +54,6 @@ impl Scope {
             Self::Release => "release",
             Self::Revoke => "revoke",
             Self::Events => "events",
-            Self::Webhooks => "webhooks",
         }
     }
 
@@ -226,7 +222,7 @@ mod tests {
         assert!(Scopes::parse("").unwrap().is_empty());
         assert_eq!(
             Scopes::all().to_string(),
-            "verify read issue release revoke events webhooks"
+            "verify read issue release revoke events"
         );
     }
 

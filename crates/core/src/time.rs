@@ -34,4 +34,33 @@ impl UnixMillis {
     pub const fn since_ms(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The wait from `now` until this point in whole seconds, rounded up and at least one: whoever waits so long is not too early.
+    #[must_use]
+    pub fn wait_s(self, now: Self) -> u32 {
+        let seconds = self.since_ms(now).saturating_add(SECOND_MS - 1) / SECOND_MS;
+        u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_never_said_too_short() {
+        let now = UnixMillis(1_000);
+        for (until, wait_s) in [
+            (i64::MIN, 1),
+            (0, 1),
+            (1_000, 1),
+            (1_001, 1),
+            (2_000, 1),
+            (2_001, 2),
+            (3_000, 2),
+            (i64::MAX, u32::MAX),
+        ] {
+            assert_eq!(UnixMillis(until).wait_s(now), wait_s, "{until}");
+        }
+    }
 }

@@ -56,6 +56,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "event_numbers",
         sql: include_str!("../migrations/0007_event_numbers.sql"),
     },
+    Migration {
+        number: 8,
+        name: "scopes",
+        sql: include_str!("../migrations/0008_scopes.sql"),
+    },
 ];
 
 /// The record of what was applied. PostgreSQL may refuse the second of two that create it at the same moment, `IF NOT

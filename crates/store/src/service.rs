@@ -8,6 +8,7 @@ use warifu_core::service::{Policy, Service};
 use warifu_core::time::UnixMillis;
 
 use crate::limits::{POLICIES_KNOWN_MAX, SERVICES_MAX};
+use crate::mapping::at_most;
 use crate::{Row, StoreError, Tx, params};
 
 impl Tx {
@@ -59,10 +60,22 @@ impl Tx {
     /// # Errors
     /// As [`Tx::query`].
     pub async fn services(&mut self) -> Result<Vec<Service>, StoreError> {
+        self.services_after("", SERVICES_MAX).await
+    }
+
+    /// Up to `limit` services whose ids come after `after`, in the order of the ids.
+    ///
+    /// # Errors
+    /// As [`Tx::query`].
+    pub async fn services_after(
+        &mut self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Service>, StoreError> {
         self.query(
             "SELECT service_id, name_ja, name_en, time_zone, help_desk, policy
-             FROM service ORDER BY service_id LIMIT $1",
-            params![SERVICES_MAX],
+             FROM service WHERE service_id > $1 ORDER BY service_id LIMIT $2",
+            params![after, at_most(limit)],
         )
         .await?
         .iter()

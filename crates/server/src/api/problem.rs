@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use warifu_core::refusal::Refusal;
-use warifu_core::time::{SECOND_MS, UnixMillis};
+use warifu_core::time::UnixMillis;
 use warifu_core::user::Language;
 
 use crate::app::{Failure, moment};
@@ -18,8 +18,6 @@ use crate::text::{Text, Value, preferred};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// Where the table of codes is, for the member `type`.
 const TABLE: &str = "/api/v1/docs#";
-/// Seconds after which to come again when the database cannot answer, or two changes met.
-const AGAIN_AFTER_S: u32 = 5;
 
 /// Why a request was not done. As a response it waits for whoever knows the reader's language: [`Problem::render`].
 #[derive(Clone, Debug)]
@@ -82,17 +80,20 @@ impl Problem {
     /// What a use case answered, at `now`. Faults of ours are written to the log here.
     #[must_use]
     pub fn of(failure: &Failure, now: UnixMillis) -> Self {
-        match failure {
+        let problem = match failure {
             Failure::Refused(refusal) => Self::of_refusal(refusal, now),
             Failure::Store(_) => {
                 tracing::error!(%failure, "the database did not answer");
-                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable");
-                problem.after(AGAIN_AFTER_S)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable")
             }
             Failure::Vault(_) | Failure::Fault(_) => {
                 tracing::error!(%failure, "a request failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
+        };
+        Self {
+            retry_after_s: failure.retry_after_s(now),
+            ..problem
         }
     }
 
@@ -100,23 +101,16 @@ impl Problem {
         let problem = Self::new(status_of(refusal), refusal.code());
         match *refusal {
             Refusal::TooManyRequests { open_at } | Refusal::SignInSlowed { open_at } => {
-                let seconds = seconds_until(open_at, now);
-                problem.with("seconds", seconds as usize).after(seconds)
+                problem.with("seconds", open_at.wait_s(now) as usize)
             }
             Refusal::ReissueNotYet { open_at } => problem.saying("opens", moment(open_at)),
             Refusal::CodeFormat { digits } => problem.with("digits", usize::from(digits)),
-            _ if refusal.is_passing() => problem.after(AGAIN_AFTER_S),
             _ => problem,
         }
     }
 
     fn saying(mut self, name: &'static str, text: String) -> Self {
         self.arguments.push((name, Fact::Text(text)));
-        self
-    }
-
-    const fn after(mut self, seconds: u32) -> Self {
-        self.retry_after_s = Some(seconds);
         self
     }
 
@@ -216,12 +210,6 @@ pub fn text_for(headers: &HeaderMap, otherwise: Language) -> Text {
     Text::new(asked.map_or(otherwise, preferred))
 }
 
-/// Whole seconds, rounded up and at least one: waiting that long is long enough.
-fn seconds_until(open_at: UnixMillis, now: UnixMillis) -> u32 {
-    let seconds = (open_at.since_ms(now) + SECOND_MS - 1).div_euclid(SECOND_MS);
-    u32::try_from(seconds).unwrap_or(1).max(1)
-}
-
 /// The status of a refusal; docs/protocol.md lists those of an activation and of device messages, the OpenAPI document those of the API.
 const fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
@@ -247,14 +235,6 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_wait_is_never_said_too_short() {
-        let now = UnixMillis(1_000);
-        assert_eq!(seconds_until(UnixMillis(1_001), now), 1);
-        assert_eq!(seconds_until(UnixMillis(3_001), now), 3);
-        assert_eq!(seconds_until(UnixMillis(0), now), 1);
-    }
 
     #[test]
     fn no_sentence_is_left_with_a_gap() {

@@ -63,7 +63,7 @@ pub enum ClientError {
     NoScope,
     /// Events are of a whole service.
     #[error(
-        "the events of a service are not for a client of one contract: leave out `events` and `webhooks`, or the contract"
+        "the events of a service are not for a client of one contract: leave out `events`, or the contract"
     )]
     EventsOfContract,
     /// A rate that cannot be.
@@ -112,8 +112,7 @@ impl ClientPlan {
         if self.scopes.is_empty() {
             return Err(ClientError::NoScope);
         }
-        let of_service = self.scopes.contain(Scope::Events) || self.scopes.contain(Scope::Webhooks);
-        if self.contract.is_some() && of_service {
+        if self.contract.is_some() && self.scopes.contain(Scope::Events) {
             return Err(ClientError::EventsOfContract);
         }
         if self.requests_per_s > REQUESTS_PER_S_MAX {

@@ -1,8 +1,12 @@
 //! Why a use case did not do what was asked: the caller's reason, or ours.
 
 use warifu_core::refusal::Refusal;
+use warifu_core::time::UnixMillis;
 use warifu_store::StoreError;
 use warifu_vault::VaultError;
+
+/// Seconds after which to come again when the database cannot answer, or something else is in the way that passes by itself.
+const AGAIN_AFTER_S: u32 = 5;
 
 /// What a use case answers when it did not do what was asked. Nothing was changed then, but for what is counted; of a database that is
 /// [`Unavailable`](StoreError::Unavailable) nobody knows.
@@ -35,6 +39,19 @@ impl Failure {
         match self {
             Self::Refused(refusal) => Some(*refusal),
             Self::Store(_) | Self::Vault(_) | Self::Fault(_) => None,
+        }
+    }
+
+    /// In how many seconds the same request may work, where that is known.
+    #[must_use]
+    pub fn retry_after_s(&self, now: UnixMillis) -> Option<u32> {
+        match self {
+            Self::Refused(
+                Refusal::TooManyRequests { open_at } | Refusal::SignInSlowed { open_at },
+            ) => Some(open_at.wait_s(now)),
+            Self::Refused(refusal) => refusal.is_passing().then_some(AGAIN_AFTER_S),
+            Self::Store(_) => Some(AGAIN_AFTER_S),
+            Self::Vault(_) | Self::Fault(_) => None,
         }
     }
 }

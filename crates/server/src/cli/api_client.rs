@@ -52,7 +52,7 @@ struct CreateArgs {
     /// Its name, one client of each
     #[arg(long)]
     name: String,
-    /// What it may do: verify, read, issue, release, revoke, events, webhooks; with commas between them, or `all`
+    /// What it may do: verify, read, issue, release, revoke, events; with commas between them, or `all`
     #[arg(long, value_parser = scopes)]
     scopes: Scopes,
     /// The one service it may act on; all when left out

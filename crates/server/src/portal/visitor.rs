@@ -16,7 +16,7 @@ use warifu_core::refusal::Refusal;
 use warifu_core::service::Service;
 use warifu_core::session::Stage;
 use warifu_core::suspension::Releasers;
-use warifu_core::time::{SECOND_MS, UnixMillis};
+use warifu_core::time::UnixMillis;
 use warifu_core::user::Language;
 
 use super::Portal;
@@ -34,9 +34,6 @@ const LANGUAGE_COOKIE: &str = "warifu_language";
 
 /// Seconds that a chosen language is remembered: a year.
 const LANGUAGE_KEPT_S: u32 = 365 * 24 * 60 * 60;
-
-/// Seconds after which a client should come again when the database cannot answer.
-const AGAIN_AFTER_S: u32 = 5;
 
 /// The one who asks for a page.
 pub(super) struct Visitor {
@@ -124,7 +121,7 @@ impl FromRequestParts<Portal> for Visitor {
             .get::<OriginalUri>()
             .map_or(&parts.uri, |uri| &uri.0);
         let path = path_without_language(uri);
-        let bare = |failure: &Failure| bare_fault(failure, &origin);
+        let bare = |failure: &Failure| bare_fault(failure, &origin, portal.app.now());
         let service = portal
             .app
             .services()
@@ -356,24 +353,8 @@ impl Visitor {
     }
 
     /// With the seconds after which it may work, where a failure says when.
-    pub(super) fn retry_after(&self, failure: &Failure, mut response: Response) -> Response {
-        let seconds = match failure {
-            Failure::Refused(
-                Refusal::TooManyRequests { open_at } | Refusal::SignInSlowed { open_at },
-            ) => {
-                let ms = open_at.since_ms(self.app().now());
-                u32::try_from((ms + SECOND_MS - 1) / SECOND_MS)
-                    .unwrap_or(1)
-                    .max(1)
-            }
-            Failure::Store(_) => AGAIN_AFTER_S,
-            Failure::Refused(refusal) if refusal.is_passing() => AGAIN_AFTER_S,
-            _ => return response,
-        };
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
-        response
+    pub(super) fn retry_after(&self, failure: &Failure, response: Response) -> Response {
+        with_retry_after(failure, self.app().now(), response)
     }
 
     fn with_cookies(&self, mut response: Response) -> Response {
@@ -532,7 +513,7 @@ pub(super) fn log_fault(failure: &Failure, origin: &Origin) {
 }
 
 /// The answer when not even the surroundings of a page are to be had.
-fn bare_fault(failure: &Failure, origin: &Origin) -> Response {
+fn bare_fault(failure: &Failure, origin: &Origin, now: UnixMillis) -> Response {
     log_fault(failure, origin);
     let code = match failure {
         Failure::Store(_) => "service_unavailable",
@@ -540,9 +521,16 @@ fn bare_fault(failure: &Failure, origin: &Origin) -> Response {
     };
     let mut response = problem::page(code, &origin.request_id);
     *response.status_mut() = status_of(failure);
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from(AGAIN_AFTER_S));
+    with_retry_after(failure, now, response)
+}
+
+/// With the seconds after which it may work, where a failure says when.
+fn with_retry_after(failure: &Failure, now: UnixMillis, mut response: Response) -> Response {
+    if let Some(seconds) = failure.retry_after_s(now) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 

@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use warifu_core::id::ServiceId;
 use warifu_core::relying::Scope;
+use warifu_core::service::Service;
 use warifu_server::app::api_clients::ClientPlan;
 use warifu_server::web::front::Front;
 use warifu_store::on_both_databases;
 use warifu_store::testing::TestDatabase;
 
 use crate::api::{Api, Ask, Reply, ask, client, node, plan};
-use crate::bank::SERVICE;
+use crate::bank::{Bank, SERVICE};
 
 on_both_databases! {
     r41_an_operation_needs_its_scope_and_no_other_one_helps,
+    services_come_in_pages,
     r41_what_is_of_another_service_or_contract_is_not_there,
     r59_no_operation_takes_an_activation_password,
     the_documents_are_a_page_without_scripts_that_explains_every_operation_and_code,
@@ -131,6 +134,36 @@ async fn r41_an_operation_needs_its_scope_and_no_other_one_helps(database: TestD
     assert_eq!(reached, expected.map(str::to_owned).into());
 }
 
+/// Makes a second service, which has everything that the first one has, by other ids.
+async fn second_service(bank: &Bank) -> ServiceId {
+    let mut tx = bank.app.store().begin().await.unwrap();
+    let first = tx.service(&bank.service_id).await.unwrap().unwrap();
+    let id = ServiceId::parse("second-bank").unwrap();
+    let second = Service {
+        id: id.clone(),
+        ..first
+    };
+    tx.insert_service(&second, bank.app.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn services_come_in_pages(database: TestDatabase) {
+    let api = Api::open(database).await;
+    second_service(&api.bank).await;
+    for (path, service, next) in [
+        ("/services?limit=1", "second-bank", json!("second-bank")),
+        ("/services?after=second-bank", SERVICE, Value::Null),
+    ] {
+        let page = api.get(path).await;
+        assert_eq!(page.json["services"].as_array().unwrap().len(), 1);
+        assert_eq!(page.json["services"][0]["service_id"], service);
+        assert_eq!(page.json["next"], next);
+    }
+    let rest = api.get(&format!("/services?after={SERVICE}")).await;
+    assert_eq!(rest.json, json!({ "services": [], "next": null }));
+}
+
 async fn r41_what_is_of_another_service_or_contract_is_not_there(database: TestDatabase) {
     let api = Api::open(database).await;
     let here = node(&api.bank.app);
@@ -142,17 +175,7 @@ async fn r41_what_is_of_another_service_or_contract_is_not_there(database: TestD
     for login in ["hanako", "stranger"] {
         bank.phone(login).await;
     }
-    // The second service has everything that the first one has, by other ids.
-    let second = warifu_core::service::Service {
-        id: warifu_core::id::ServiceId::parse("second-bank").unwrap(),
-        ..{
-            let mut tx = bank.app.store().read().await.unwrap();
-            tx.service(&bank.service_id).await.unwrap().unwrap()
-        }
-    };
-    let mut tx = bank.app.store().begin().await.unwrap();
-    tx.insert_service(&second, bank.app.now()).await.unwrap();
-    tx.commit().await.unwrap();
+    let second = second_service(bank).await;
     let (_, operations) = operations(&api).await;
     let everything = "verify read issue release revoke";
     let of_contract = ClientPlan {
@@ -160,7 +183,7 @@ async fn r41_what_is_of_another_service_or_contract_is_not_there(database: TestD
         ..plan("of a contract", everything)
     };
     let of_second = ClientPlan {
-        service_id: Some(second.id.clone()),
+        service_id: Some(second),
         ..plan("of the second", &format!("{everything} events"))
     };
     let (of_contract, of_second) = (

@@ -26,6 +26,7 @@ on_both_databases! {
     counters_and_events_are_kept_when_counters_get_numbers,
     tokens_that_live_are_found_as_before_when_bearers_come,
     nodes_of_before_touch_no_token_when_bearers_came,
+    clients_lose_the_scope_that_opened_nothing_and_no_other,
 }
 
 const FIRST: Migration = Migration {
@@ -269,6 +270,37 @@ async fn nodes_of_before_touch_no_token_when_bearers_came(database: TestDatabase
         let mut tx = store.begin().await.unwrap();
         let refused = tx.query(sql, params![]).await;
         assert!(matches!(refused, Err(StoreError::Statement(_))), "{sql}: {refused:?}");
+    }
+}
+
+async fn clients_lose_the_scope_that_opened_nothing_and_no_other(database: TestDatabase) {
+    let store = database.open().await;
+    store.migrate_with(&MIGRATIONS[..7], 10).await.unwrap();
+    let given = ["verify events webhooks", "webhooks", "read"];
+    let mut tx = store.begin().await.unwrap();
+    for scopes in given {
+        tx.execute(
+            "INSERT INTO api_client (client_id, name, scopes, networks, requests_per_s, disabled, created_at_ms, version)
+             VALUES ($1, $1, $1, '', 0, FALSE, 1, 1)",
+            params![scopes],
+        )
+        .await
+        .unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    store.migrate(20).await.unwrap();
+    let mut tx = store.read().await.unwrap();
+    for (name, scopes, version) in [
+        (given[0], "verify events", 2),
+        (given[1], "", 2),
+        (given[2], "read", 1),
+    ] {
+        let client = tx.api_client_by_name(name).await.unwrap().unwrap();
+        assert_eq!(
+            (client.scopes.to_string().as_str(), client.version),
+            (scopes, version)
+        );
     }
 }
 

@@ -38,6 +38,9 @@ async fn a_service_comes_back_as_it_went(store: Store) {
         let all = [two.clone(), one.clone()];
         assert_eq!(tx.services().await.unwrap(), all);
     }
+    let after = tx.services_after(two.id.as_str(), 9).await.unwrap();
+    assert_eq!(after, std::slice::from_ref(&one));
+    assert_eq!(tx.services_after("", 1).await.unwrap(), [two]);
     let unknown = ServiceId::parse("unknown").unwrap();
     assert_eq!(tx.service(&unknown).await.unwrap(), None);
     assert!(

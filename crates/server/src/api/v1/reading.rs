@@ -103,12 +103,17 @@ const fn of_event_place(byte: u8) -> bool {
     path = "/services",
     operation_id = "services",
     tag = "Services and people",
-    responses((status = 200, description = "The services", body = ServicesAnswer)),
+    params(Paging),
+    responses((status = 200, description = "A page of services", body = ServicesAnswer)),
     security(("key" = ["read"])),
 )]
-pub(super) async fn services(call: Call) -> Result<Json<ServicesAnswer>, Problem> {
+pub(super) async fn services(
+    call: Call,
+    Asked(asked): Asked<Paging>,
+) -> Result<Json<ServicesAnswer>, Problem> {
     call.may(Scope::Read)?;
-    let answer = call.app.services_for(&call.caller).await;
+    let page = page(asked.after.as_deref(), asked.limit, of_login_id)?;
+    let answer = call.app.services_for(&call.caller, page).await;
     answer.map(Json).map_err(|failure| call.problem(&failure))
 }
 

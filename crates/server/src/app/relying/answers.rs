@@ -54,12 +54,14 @@ impl From<&Service> for ServiceAnswer {
     }
 }
 
-/// The services that the client may act on.
+/// A page of the services that the client may act on.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Services)]
 pub struct ServicesAnswer {
     /// By their ids.
     pub services: Vec<ServiceAnswer>,
+    /// What to ask for with `after` to get the next page; null after the last one.
+    pub next: Option<String>,
 }
 
 /// A company at a service.

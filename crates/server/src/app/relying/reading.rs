@@ -40,15 +40,23 @@ impl App {
     ///
     /// # Errors
     /// [`Failure::Store`].
-    pub async fn services_for(&self, caller: &ApiCaller) -> Result<ServicesAnswer, Failure> {
+    pub async fn services_for(
+        &self,
+        caller: &ApiCaller,
+        page: Page<'_>,
+    ) -> Result<ServicesAnswer, Failure> {
         let mut tx = self.store.read().await?;
         let services = match &caller.service_id {
-            Some(only) => tx.service(only).await?.into_iter().collect(),
-            None => tx.services().await?,
+            Some(only) => {
+                let found = tx.service(only).await?;
+                let fits = |id: &ServiceId| id.as_str() > page.after;
+                found.into_iter().filter(|it| fits(&it.id)).collect()
+            }
+            None => tx.services_after(page.after, page.limit).await?,
         };
-        Ok(ServicesAnswer {
-            services: services.iter().map(ServiceAnswer::from).collect(),
-        })
+        let services: Vec<_> = services.iter().map(ServiceAnswer::from).collect();
+        let next = full(&services, page).map(|last| last.service_id.clone());
+        Ok(ServicesAnswer { services, next })
     }
 
     /// One service.

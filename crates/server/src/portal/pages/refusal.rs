@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use warifu_core::refusal::Refusal;
 use warifu_core::suspension::Releasers;
-use warifu_core::time::{SECOND_MS, UnixMillis};
+use warifu_core::time::UnixMillis;
 
 use super::Problem;
 use crate::text::Text;
@@ -49,7 +49,7 @@ impl Problem {
         let problem = Self::new(refusal.code());
         match *refusal {
             Refusal::SignInSlowed { open_at } | Refusal::TooManyRequests { open_at } => {
-                problem.with("seconds", seconds_until(open_at, about.now))
+                problem.with("seconds", open_at.wait_s(about.now))
             }
             Refusal::ReissueNotYet { open_at } => problem.with("opens", about.moment(open_at)),
             Refusal::UserSuspended | Refusal::CodeSuspendedNow => {
@@ -73,12 +73,6 @@ impl Circumstances {
         let at = Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::MAX);
         self.text.moment(&at.to_zoned(self.zone.clone()))
     }
-}
-
-/// Whole seconds, rounded up and at least one: waiting that long is long enough.
-const fn seconds_until(open_at: UnixMillis, now: UnixMillis) -> i64 {
-    let seconds = (open_at.since_ms(now) + SECOND_MS - 1).div_euclid(SECOND_MS);
-    if seconds < 1 { 1 } else { seconds }
 }
 
 #[cfg(test)]
@@ -120,13 +114,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn the_wait_is_never_said_too_short() {
-        let now = UnixMillis(1_000);
-        assert_eq!(seconds_until(UnixMillis(1_001), now), 1);
-        assert_eq!(seconds_until(UnixMillis(3_000), now), 2);
-        assert_eq!(seconds_until(UnixMillis(0), now), 1);
     }
 }
