@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::machine::{self, cargo, command, root};
+use crate::python;
 
-/// The version that the stage was written with: a newer one may find more, which is for whoever raises this to mend.
-const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+/// What is installed for it.
+const REQUIREMENTS: &str = "xtask/requirements-schemathesis.txt";
 /// Requests made up for each operation and phase: the stage stays under two minutes.
 const EXAMPLES_MAX: &str = "150";
 /// The same requests in every run.
@@ -26,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
         .parent()
         .and_then(Path::parent)
         .context("the program has no folder")?;
-    let schemathesis = installed(&target.join("schemathesis"))?;
+    let programs = python::environment(&target.join("schemathesis"), REQUIREMENTS)?;
     let folder = target.join("schemathesis-demo");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
@@ -34,7 +35,7 @@ pub(crate) fn run() -> Result<()> {
     let demo = Demo::start(&program, &folder)?;
     let (url, key) = demo.api()?;
     let outcome = machine::run(
-        command(schemathesis)
+        command(programs.join("schemathesis"))
             // What it keeps for itself belongs beside the program, not into the checkout.
             .current_dir(target)
             .arg("--config-file")
@@ -70,30 +71,6 @@ fn built() -> Result<PathBuf> {
         .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
         .next_back()
         .context("cargo names no program")
-}
-
-/// Schemathesis in an environment of its own, made once.
-fn installed(environment: &Path) -> Result<PathBuf> {
-    let program = environment.join("bin/schemathesis");
-    let mark = environment.join(SCHEMATHESIS);
-    if mark.exists() && program.exists() {
-        return Ok(program);
-    }
-    machine::run(
-        command("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(environment),
-    )
-    .context("Python cannot make an environment: is python3-venv installed?")?;
-    machine::run(command(environment.join("bin/pip")).args([
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        SCHEMATHESIS,
-    ]))
-    .context("pip could not install Schemathesis: is the Python registry reachable?")?;
-    std::fs::write(mark, "")?;
-    Ok(program)
 }
 
 /// A demo that runs until this is dropped.

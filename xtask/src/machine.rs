@@ -5,8 +5,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+
+/// The waits before a registry is asked again.
+const TRIED_AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_mins(1)];
 
 /// The checkout this program was built from.
 pub(crate) fn root() -> &'static Path {
@@ -43,6 +47,21 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;
     ensure!(status.success(), "`{}` failed ({status})", line(command));
     Ok(())
+}
+
+/// Runs a command that fetches something from a registry: one that fails is tried twice more, after a while.
+///
+/// # Errors
+/// As [`run`], the last time.
+pub(crate) fn fetch(command: &mut Command) -> Result<()> {
+    for wait in TRIED_AGAIN_AFTER {
+        let Err(error) = run(command) else {
+            return Ok(());
+        };
+        eprintln!("{error:#}; tried again in {} seconds", wait.as_secs());
+        std::thread::sleep(wait);
+    }
+    run(command)
 }
 
 /// A command as a person would type it.
@@ -121,7 +140,7 @@ pub(crate) fn provide(packages: &[&Package], may_install: bool) -> Result<()> {
          packages): install them by hand, then run this again"
     );
     println!("missing: {list}");
-    run(apt_get()?.arg("update"))
+    fetch(apt_get()?.arg("update"))
         .context("apt-get cannot read its package lists: is the package mirror reachable?")?;
 
     let (wanted, absent): (Vec<_>, Vec<_>) = missing
@@ -137,9 +156,11 @@ pub(crate) fn provide(packages: &[&Package], may_install: bool) -> Result<()> {
         return Ok(());
     }
     let list = names(&wanted);
-    run(apt_get()?
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(list.split(' ')))
+    fetch(
+        apt_get()?
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(list.split(' ')),
+    )
     .with_context(|| format!("apt-get could not install: {list}"))?;
     let still: Vec<_> = wanted
         .into_iter()
@@ -180,6 +201,13 @@ fn apt_get() -> Result<Command> {
     } else {
         bail!("installing packages needs root or sudo")
     };
-    apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+    // Another installation, as one that the system began by itself, is waited for.
+    apt.env("DEBIAN_FRONTEND", "noninteractive").args([
+        "-q",
+        "-o",
+        "Acquire::Retries=5",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ]);
     Ok(apt)
 }

@@ -8,6 +8,7 @@ mod deny;
 mod machine;
 mod peers;
 mod postgres;
+mod python;
 mod soak;
 mod test;
 mod wasm;

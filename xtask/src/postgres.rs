@@ -15,6 +15,9 @@ use crate::machine;
 const SCRIPT: &str = include_str!("postgres.sh");
 const LIBRARY: &str = "/usr/lib/postgresql";
 
+/// Somebody else may take the port between our look and PostgreSQL's start.
+const START_TRIES_MAX: u32 = 3;
+
 /// Nothing of a cluster for tests outlives the run, so it need not reach the disk.
 const OF_TESTS: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off";
 /// As it comes: a commit is answered when the disk has it.
@@ -45,9 +48,22 @@ impl Cluster {
         Self::start_with(DURABLE)
     }
 
-    /// PostgreSQL refuses to run as root, so root starts it as the user `postgres`.
     fn start_with(settings: &str) -> Result<Self> {
         let programs = programs().context("no PostgreSQL server in /usr/lib/postgresql")?;
+        let mut tries = 1;
+        loop {
+            match Self::try_to_start(&programs, settings) {
+                Err(error) if tries < START_TRIES_MAX => {
+                    eprintln!("{error:#}; tried again");
+                    tries += 1;
+                }
+                started => return started,
+            }
+        }
+    }
+
+    /// PostgreSQL refuses to run as root, so root starts it as the user `postgres`.
+    fn try_to_start(programs: &Path, settings: &str) -> Result<Self> {
         let password = password()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
 
@@ -60,7 +76,7 @@ impl Cluster {
         };
         let mut shell = shell
             .args(["-c", SCRIPT, "postgres.sh"])
-            .arg(&programs)
+            .arg(programs)
             .arg(port.to_string())
             .arg(settings)
             .current_dir("/")

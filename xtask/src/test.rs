@@ -218,7 +218,7 @@ fn client() -> Result<()> {
 /// What npm installs for the stages that need it. The folder of it.
 fn npm_packages() -> Result<PathBuf> {
     let folder = root().join("e2e");
-    machine::run(
+    machine::fetch(
         command("npm")
             .arg("ci")
             .current_dir(&folder)

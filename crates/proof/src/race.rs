@@ -12,10 +12,11 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use warifu_core::audit::Origin;
 use warifu_core::time::SECOND_MS;
-use warifu_server::app::App;
 use warifu_server::app::api_clients::ApiCaller;
 use warifu_server::app::idempotency::Idempotency;
 use warifu_server::app::verification::{ApiVerification, AskedCodes, Verification, Word};
+use warifu_server::app::{App, Failure};
+use warifu_store::{Outage, StoreError};
 
 use crate::bank::{Bank, Holder, lift};
 use crate::checker::check;
@@ -420,7 +421,7 @@ pub struct GuessReport {
     pub evaluated: u64,
     /// The most that were judged of one token; never more than the policy allows.
     pub evaluated_of_one_max: u64,
-    /// Not judged, because the node was busy or lost too many races.
+    /// Told no verdict, because the node was busy, lost too many races or waited for the database for too long.
     pub turned_away: u64,
 }
 
@@ -475,6 +476,10 @@ pub async fn guess(bank: &Bank, size: GuessSize) -> Result<GuessReport> {
                                 "a wrong code was accepted"
                             ),
                             Err(failure) if failure.refusal().is_some() => turned_away += 1,
+                            // On a slow machine a node waits for the file of SQLite for longer than it may.
+                            Err(Failure::Store(StoreError::Unavailable(
+                                Outage::NoTurn | Outage::Timeout,
+                            ))) => turned_away += 1,
                             Err(failure) => return Err(failure.into()),
                         }
                     }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use alone::PostgresAlone;
 pub use disk::{Disk, DiskFault};
 pub use pair::{PostgresPair, Standby};
+pub use ports::free_address;
 use tempfile::TempDir;
 
 use crate::{DatabaseConfig, PostgresConfig, Store};

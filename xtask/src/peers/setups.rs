@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::tethered::Tethered;
 use crate::machine::{self, command, root, target};
 use crate::postgres::Cluster;
+use crate::python;
 
 /// How long a server may take to listen: 30 s.
 const LOOKS_MAX: u32 = 300;
@@ -22,7 +23,7 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// Where its scripts are, below `xtask/peers`.
     folder: &'static str,
-    /// The file of its packages, below `xtask/peers`.
+    /// The file of its packages, in the checkout.
     requirements: &'static str,
     /// The database that its tokens are made in.
     database: &'static str,
@@ -95,7 +96,7 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "django-otp",
         folder: "django_otp_site",
-        requirements: "requirements-django-otp.txt",
+        requirements: "xtask/peers/requirements-django-otp.txt",
         database: "django_otp",
         fills: &[&["python", "fill.py", "COUNT", "@django_otp"]],
         warm_up_s: 3,
@@ -130,7 +131,7 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "privacyidea",
         folder: "privacyidea",
-        requirements: "requirements-privacyidea.txt",
+        requirements: "xtask/peers/requirements-privacyidea.txt",
         database: "privacyidea",
         fills: &[
             &["python", "fill.py", "create"],
@@ -183,7 +184,7 @@ pub(crate) const PEERS: &[Peer] = &[
 /// A peer whose tokens are made.
 pub(crate) struct Filled {
     pub(crate) peer: &'static Peer,
-    environment: PathBuf,
+    programs: PathBuf,
     work: PathBuf,
     variables: Vec<(&'static str, String)>,
 }
@@ -209,7 +210,7 @@ impl Peer {
     /// When pip cannot install it, or its own programs fail.
     pub(crate) fn prepare(&'static self, cluster: &Cluster, tokens: u32) -> Result<Filled> {
         let home = target().join("peers").join(self.name);
-        let environment = self.install(&home.join("environment"))?;
+        let programs = python::environment(&home.join("environment"), self.requirements)?;
         // Two runs at once do not take each other's tokens.
         let work = home.join(format!("work-{}", std::process::id()));
         std::fs::create_dir_all(&work)?;
@@ -221,41 +222,12 @@ impl Peer {
         ));
         let filled = Filled {
             peer: self,
-            environment,
+            programs,
             work,
             variables,
         };
         filled.fill(tokens)?;
         Ok(filled)
-    }
-
-    /// An environment of its own, made once for each list of packages.
-    fn install(&self, environment: &Path) -> Result<PathBuf> {
-        let list = scripts().join(self.requirements);
-        let wanted = std::fs::read_to_string(&list)?;
-        let mark = environment.join("installed.txt");
-        if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-            return Ok(environment.to_owned());
-        }
-        machine::run(
-            command("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(environment),
-        )
-        .context("Python cannot make an environment: is python3-venv installed?")?;
-        machine::run(
-            command(environment.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--requirement"])
-                .arg(&list),
-        )
-        .with_context(|| {
-            format!(
-                "pip could not install {}: is the Python registry reachable, and is this Python 3.10 to 3.14?",
-                list.display()
-            )
-        })?;
-        std::fs::write(mark, wanted)?;
-        Ok(environment.to_owned())
     }
 }
 
@@ -301,7 +273,7 @@ impl Filled {
     }
 
     fn program(&self, name: &str, database: &str) -> std::process::Command {
-        let mut program = command(self.environment.join("bin").join(name));
+        let mut program = command(self.programs.join(name));
         program
             .current_dir(scripts().join(self.peer.folder))
             .env("PGDATABASE", database)

@@ -2,20 +2,16 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use warifu_store::DatabaseConfig;
+use warifu_store::testing::free_address;
 
 use crate::bank::Bank;
-
-/// Ports from here on, below those that the system gives to clients: a client that tries again and again while nobody listens
-/// would one day be given the very port that it knocks at, and talk to itself.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// How to start it.
 pub struct Server {
@@ -35,7 +31,7 @@ impl Server {
     /// Writes its configuration.
     ///
     /// # Errors
-    /// When there is no free port, or the folder refuses.
+    /// When the folder refuses.
     pub fn prepare(program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
         let database = match &bank.database {
             DatabaseConfig::Sqlite { path } => path.display().to_string(),
@@ -49,7 +45,7 @@ impl Server {
     /// # Errors
     /// As [`Server::prepare`].
     pub fn prepare_on(database: &str, program: &Path, bank: &Bank, folder: &Path) -> Result<Self> {
-        let address = free_address()?;
+        let address = free_address();
         let text = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\nroot_key = \"{}\"\n\
              [database]\nurl = {database:?}\n[mail]\nfrom = \"Bank <otp@bank.example>\"\neml_dir = \"{}\"\n\
@@ -162,22 +158,4 @@ impl Drop for Running {
         // It is dead already, but for a soak that ends early.
         let _ = self.kill();
     }
-}
-
-/// An address on loopback where nobody listens, and that the system gives to no client.
-///
-/// # Errors
-/// When all ports are taken.
-pub fn free_address() -> Result<SocketAddr> {
-    static SOAKS: AtomicU32 = AtomicU32::new(0);
-    // Two soaks at once, of one process or of two, begin to look at different places.
-    let soak = SOAKS.fetch_add(1, Ordering::Relaxed);
-    let offset = u16::try_from((std::process::id() + 997 * soak) % 12_000)?;
-    PORTS
-        .cycle()
-        .skip(offset.into())
-        .take(PORTS.len())
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .find(|address| TcpListener::bind(address).is_ok())
-        .context("no free port")
 }

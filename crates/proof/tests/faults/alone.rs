@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
-use warifu_proof::kill::server::{Server, free_address};
+use warifu_proof::kill::server::Server;
 use warifu_server::app::verification::VERIFIER;
-use warifu_store::testing::TestDatabase;
+use warifu_store::testing::{TestDatabase, free_address};
 
 use crate::house::{House, PROGRAM, assert_judged, figure, get};
 
@@ -25,7 +25,7 @@ async fn a_code_that_is_alone_wakes_no_verifier_and_a_lock_holds_up_no_lane() {
     let database = TestDatabase::sqlite();
     let house = House::open(&database).await;
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
-    let metrics = free_address().unwrap();
+    let metrics = free_address();
     let running = server
         .start_with([("WARIFU_METRICS_LISTEN", metrics.to_string())])
         .unwrap();

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use warifu_proof::kill::server::{Running, Server, free_address};
+use warifu_proof::kill::server::{Running, Server};
 use warifu_store::on_both_databases;
-use warifu_store::testing::TestDatabase;
+use warifu_store::testing::{TestDatabase, free_address};
 
 use crate::house::{House, PROGRAM, assert_judged, assert_turned_away, figure_as, get};
 
@@ -40,7 +40,7 @@ impl Clocked {
         let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
         Self {
             clock: house.folder.path().join("clock"),
-            metrics: free_address().unwrap(),
+            metrics: free_address(),
             house,
             server,
         }

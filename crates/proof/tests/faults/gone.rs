@@ -12,10 +12,10 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 use warifu_core::id::TokenId;
 use warifu_proof::kill::client::Connection;
-use warifu_proof::kill::server::{Running, Server, free_address};
+use warifu_proof::kill::server::{Running, Server};
 use warifu_server::app::verification::BATCH_MAX;
 use warifu_store::on_both_databases;
-use warifu_store::testing::TestDatabase;
+use warifu_store::testing::{TestDatabase, free_address};
 
 use crate::house::{House, PROGRAM, assert_judged, figure};
 
@@ -70,11 +70,12 @@ impl Moment {
 async fn a_caller_that_goes_away_at_any_moment_asks_again_and_its_code_is_accepted_once(
     database: TestDatabase,
 ) {
-    let (house, server, metrics, _running) = open(&database, CALLERS + 1).await;
+    let (house, server, metrics, used, _running) = open(&database, CALLERS + 1).await;
     let enough = Arc::new(AtomicBool::new(false));
     let other = tokio::spawn(answer_others(
         Arc::clone(&house),
         server.address(),
+        used,
         Arc::clone(&enough),
     ));
     let mut callers = JoinSet::new();
@@ -126,7 +127,7 @@ async fn a_caller_that_goes_away_at_any_moment_asks_again_and_its_code_is_accept
 async fn callers_that_go_away_while_they_wait_ask_again_and_their_codes_are_accepted_once(
     database: TestDatabase,
 ) {
-    let (house, server, metrics, _running) = open(&database, WAITING + 1).await;
+    let (house, server, metrics, _, _running) = open(&database, WAITING + 1).await;
     let connection = house.connect(server.address()).await;
     let codes: Vec<String> = house.holders[..WAITING]
         .iter()
@@ -171,22 +172,24 @@ async fn callers_that_go_away_while_they_wait_ask_again_and_their_codes_are_acce
     );
 }
 
-/// A program whose API key is known, with so many holders; the last one's code is used up. And where its metrics are.
+/// A program whose API key is known, with so many holders, where its metrics are, and the last holder's code, which is used up.
 async fn open(
     database: &TestDatabase,
     holders: usize,
-) -> (Arc<House>, Server, SocketAddr, Running) {
+) -> (Arc<House>, Server, SocketAddr, String, Running) {
     let mut house = House::open(database).await;
     house.holders = house.bank.holders("gone", holders).await.unwrap();
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
-    let metrics = free_address().unwrap();
+    let metrics = free_address();
     let running = server
         .start_with([("WARIFU_METRICS_LISTEN", metrics.to_string())])
         .unwrap();
     let mut connection = house.connect(server.address()).await;
-    let used = house.right(&mut connection, holders - 1).await;
-    assert_judged(&used, "accepted");
-    (Arc::new(house), server, metrics, running)
+    let last = &house.holders[holders - 1];
+    let used = last.code(house.step());
+    let answer = connection.ask(&last.login_id, &used).await.unwrap();
+    assert_judged(&answer.expect("an answer"), "accepted");
+    (Arc::new(house), server, metrics, used, running)
 }
 
 /// Sends as much as is sent until `moment`. The connection is still open.
@@ -251,11 +254,11 @@ async fn ask_again(
 async fn answer_others(
     house: Arc<House>,
     address: SocketAddr,
+    used: String,
     enough: Arc<AtomicBool>,
 ) -> (Connection, u32) {
     let mut connection = house.connect(address).await;
     let last = &house.holders[CALLERS];
-    let used = last.code(house.step());
     let mut times = 0;
     while !enough.load(Ordering::Relaxed) {
         let asked = timeout(SOON, connection.ask(&last.login_id, &used)).await;

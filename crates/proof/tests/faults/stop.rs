@@ -10,10 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use warifu_proof::database::{audited_changes, counters};
-use warifu_proof::kill::server::{Running, Server, free_address};
+use warifu_proof::kill::server::{Running, Server};
 use warifu_server::app::verification::BATCH_MAX;
 use warifu_store::on_both_databases;
-use warifu_store::testing::TestDatabase;
+use warifu_store::testing::{TestDatabase, free_address};
 
 use crate::house::{House, PROGRAM, assert_judged, figure};
 
@@ -39,7 +39,7 @@ async fn codes_that_wait_when_the_program_is_told_to_stop_are_judged_and_answere
     let mut house = House::open(&database).await;
     house.holders = house.bank.holders("waits", ASKED).await.unwrap();
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
-    let metrics = free_address().unwrap();
+    let metrics = free_address();
     let listen = metrics.to_string();
     let mut running = server
         .start_with([("WARIFU_METRICS_LISTEN", &listen)])
@@ -114,7 +114,7 @@ async fn a_program_that_is_told_to_stop_waits_no_longer_than_it_may_and_keeps_wh
 ) {
     let house = Arc::new(House::open(&database).await);
     let server = Server::prepare(PROGRAM.as_ref(), &house.bank, house.folder.path()).unwrap();
-    let metrics = free_address().unwrap();
+    let metrics = free_address();
     let mut running = server
         .start_with([
             ("WARIFU_METRICS_LISTEN", metrics.to_string()),

@@ -98,7 +98,6 @@ async fn a_disk_that_is_slow_for_too_long_turns_codes_away_that_are_told_when_th
     variables.push(("WARIFU_LIMITS_REQUEST_TIMEOUT_S", seconds.into()));
     let _running = server.start_with(variables).unwrap();
     let told = AtomicUsize::new(0);
-    // Behind a batch, no code is alone: none holds up its lane.
     for answer in ask_at_once(&house, &server, (0, house.step()), &told).await {
         assert_judged(&answer, "accepted");
     }
@@ -106,8 +105,16 @@ async fn a_disk_that_is_slow_for_too_long_turns_codes_away_that_are_told_when_th
     disk.begin(DiskFault::Held);
     let step = house.step();
     let begun = Instant::now();
-    for answer in ask_at_once(&house, &server, (AT_ONCE, step), &told).await {
-        assert_turned_away(&answer, "service_unavailable");
+    let answers = ask_at_once(&house, &server, (AT_ONCE, step), &told).await;
+    // Their first batch may be of one code: that one waits for SQLite's own sync, whose file the fault does not hold.
+    let (judged, turned_away): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    assert!(judged.len() <= 1, "{} were judged", judged.len());
+    for answer in judged {
+        assert_judged(answer, "accepted");
+    }
+    for answer in turned_away {
+        assert_turned_away(answer, "service_unavailable");
     }
     let took = begun.elapsed();
     assert!(

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -22,7 +21,7 @@ use warifu_core::token::Standing;
 use warifu_core::user::{Role, User};
 use warifu_server::clock::{Clock, random_bytes, system_rng};
 use warifu_store::DatabaseConfig;
-use warifu_store::testing::{PostgresPair, Standby};
+use warifu_store::testing::{PostgresPair, Standby, free_address};
 
 use crate::api::{client, plan};
 use crate::bank::{Bank, SERVICE};
@@ -65,9 +64,7 @@ impl Node {
         let DatabaseConfig::Postgres(postgres) = database else {
             panic!("not PostgreSQL");
         };
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let address = free_address();
         let file = bank.path(&format!("{name}.toml"));
         fs::create_dir_all(bank.path("mails")).unwrap();
         let config = format!(

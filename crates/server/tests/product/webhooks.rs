@@ -39,7 +39,7 @@ on_both_databases!(
 fn config() -> WebhookConfig {
     WebhookConfig {
         allow_private: AllowedNetworks::this_machine(),
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(3),
         ..WebhookConfig::default()
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,6 +13,7 @@ use rustls::version::TLS13;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use warifu_store::testing::free_address;
 
 use crate::pair::{Pair, connect};
 
@@ -36,17 +36,12 @@ impl Drop for Node {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 impl Node {
     /// A node with TLS, an operators' address and a log of everything.
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let pair = Pair::make(dir.path(), "localhost");
-        let (port, operators) = (free_port(), free_port());
+        let (port, operators) = (free_address().port(), free_address().port());
         let config = format!(
             "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://localhost:{port}\"\nroot_key = \"root.key\"\nprocessors = \"divided\"\n\
              [database]\nurl = \"warifu.db\"\n[mail]\nfrom = \"otp@bank.example\"\neml_dir = \"mails\"\n\

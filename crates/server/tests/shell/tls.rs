@@ -50,6 +50,10 @@ fn files(dir: &Path) -> TlsFiles {
 
 impl Server {
     async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    async fn start_with(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let pair = Pair::make(dir.path(), "localhost");
         let tls = Tls::open(files(dir.path())).unwrap();
@@ -64,10 +68,7 @@ impl Server {
             stopped,
         ));
         let door = Door {
-            limits: Limits {
-                header_timeout: Duration::from_millis(500),
-                ..Limits::default()
-            },
+            limits,
             tls: Some(tls),
             metrics: Arc::new(Metrics::new()),
             processors: Processors::Shared,
@@ -303,7 +304,11 @@ async fn plain_http_to_the_tls_port_is_told_so() {
 
 #[tokio::test]
 async fn r79_who_begins_no_handshake_is_shown_out_and_holds_up_no_end() {
-    let mut server = Server::start().await;
+    let mut server = Server::start_with(Limits {
+        header_timeout: Duration::from_millis(500),
+        ..Limits::default()
+    })
+    .await;
     let mut silent = TcpStream::connect(("127.0.0.1", server.port))
         .await
         .unwrap();

@@ -137,10 +137,7 @@ fn http(status: &str, media_type: &str, body: &str) -> String {
 }
 
 /// An address at which nobody listens.
-fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    format!("http://{}", listener.local_addr().expect("an address"))
-}
+const NOBODY: &str = "http://127.0.0.1:1";
 
 fn states(home: &Path) -> Vec<String> {
     let listed = command(home, &["list", "--json"], "");
@@ -185,7 +182,7 @@ fn an_activation_password_of_the_wrong_form_is_refused_with_its_code() {
         ("", "activation_password_length"),
         ("abcdef\n", "activation_password_not_digits"),
     ] {
-        let ended = add(home.path(), &nobody(), &user_id(), typed);
+        let ended = add(home.path(), NOBODY, &user_id(), typed);
         assert!(ended.is(failure::Exit::Refused));
         assert_eq!(ended.error_code(), code, "{typed:?}");
     }
@@ -272,9 +269,8 @@ fn what_is_no_warifu_server_is_said_to_be_none() {
 #[test]
 fn r60_the_eleventh_token_is_refused_before_any_network_call() {
     let home = tempfile::tempdir().expect("a folder");
-    let nobody = nobody();
     for _ in 0..10 {
-        assert!(add(home.path(), &nobody, &user_id(), PASSWORD).is(failure::Exit::Unreachable));
+        assert!(add(home.path(), NOBODY, &user_id(), PASSWORD).is(failure::Exit::Unreachable));
     }
     let (server, bodies) = server_with(&[]);
     let ended = add(home.path(), &server, &user_id(), PASSWORD);
@@ -287,7 +283,7 @@ fn r60_the_eleventh_token_is_refused_before_any_network_call() {
 #[test]
 fn tokens_are_renamed_and_removed_by_their_id() {
     let home = tempfile::tempdir().expect("a folder");
-    add(home.path(), &nobody(), &user_id(), PASSWORD);
+    add(home.path(), NOBODY, &user_id(), PASSWORD);
     let listed = command(home.path(), &["list", "--json"], "");
     let rows: Vec<Json> = serde_json::from_str(&listed.out).expect("a list");
     assert_eq!(rows[0]["name"], "demo-bank");
@@ -313,7 +309,7 @@ fn code_says_why_there_is_none() {
     let home = tempfile::tempdir().expect("a folder");
     let code = |words: &[&str]| command(home.path(), words, "");
     assert_eq!(code(&["code", "--json"]).error_code(), "no_token");
-    add(home.path(), &nobody(), &user_id(), PASSWORD);
+    add(home.path(), NOBODY, &user_id(), PASSWORD);
     assert_eq!(code(&["code", "--json"]).error_code(), "not_active");
     assert_eq!(
         code(&["code", "--id", "000000", "--json"]).error_code(),
@@ -324,11 +320,11 @@ fn code_says_why_there_is_none() {
 #[test]
 fn a_damaged_file_is_an_error_and_stays_as_it_is() {
     let home = tempfile::tempdir().expect("a folder");
-    add(home.path(), &nobody(), &user_id(), PASSWORD);
+    add(home.path(), NOBODY, &user_id(), PASSWORD);
     let path = home.path().join("tokens");
     let damaged = [std::fs::read(&path).expect("the tokens"), vec![0]].concat();
     std::fs::write(&path, &damaged).expect("written");
-    let ended = add(home.path(), &nobody(), &user_id(), PASSWORD);
+    let ended = add(home.path(), NOBODY, &user_id(), PASSWORD);
     assert!(ended.is(failure::Exit::Refused));
     assert_eq!(ended.error_code(), "storage");
     assert!(std::fs::read(&path).expect("the tokens") == damaged);
