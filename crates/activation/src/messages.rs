@@ -45,16 +45,18 @@ macro_rules! opaque_bytes {
             /// Takes the bytes of RFC 9807's encoding.
             ///
             /// # Errors
-            /// [`DecodeError`] when the length is another, or a point is not on the curve.
+            /// [`DecodeError`] when the length is another, a point is not on the curve, or it is spelled in another way than RFC 9807 does.
             pub fn from_slice(bytes: &[u8]) -> Result<Self, DecodeError> {
                 let exact: [u8; $length] = bytes.try_into().map_err(|_| DecodeError::Length {
                     field: $field,
                     expected: $length,
                     found: bytes.len(),
                 })?;
-                $opaque::<Suite>::deserialize(&exact)
-                    .map_err(|_| DecodeError::Value { field: $field })?;
-                Ok(Self(exact))
+                let refused = DecodeError::Value { field: $field };
+                let read = $opaque::<Suite>::deserialize(&exact).map_err(|_| refused)?;
+                // The library also takes SEC 1's compact form of a point, which it never writes.
+                let again = Self::of(&read);
+                if again.0 == exact { Ok(again) } else { Err(refused) }
             }
 
             /// The bytes of RFC 9807's encoding.

@@ -117,9 +117,15 @@ impl Setup {
         let mut reader = Reader::new(bytes, SETUP_STATE)?;
         let secret = Zeroizing::new(reader.array::<SETUP_BYTES>("setup")?);
         reader.end()?;
-        ServerSetup::deserialize(secret.as_slice())
+        let setup = ServerSetup::deserialize(secret.as_slice())
             .map(Self::of)
-            .map_err(|_| DecodeError::Value { field: "setup" })
+            .map_err(|_| DecodeError::Value { field: "setup" })?;
+        // The library takes a second spelling of a public key (SEC 1's compact form).
+        if setup.to_bytes().as_slice() == bytes {
+            Ok(setup)
+        } else {
+            Err(DecodeError::Value { field: "setup" })
+        }
     }
 
     /// Evaluates the blinded password of an issuance in the making.

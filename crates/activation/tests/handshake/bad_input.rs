@@ -149,7 +149,8 @@ fn a_field_with_a_byte_more_or_less_is_refused_with_its_name() {
 #[test]
 fn a_record_whose_key_is_no_point_of_the_curve_is_refused_when_it_arrives() {
     let record = register(&setup(), &binding());
-    for prefix in [0, 1, 4, 0xff] {
+    // The fifth is SEC 1's compact form, a second spelling of the point.
+    for prefix in [0, 1, 4, 0xff, 5] {
         let mut bent = *record.as_bytes();
         bent[0] = prefix;
         assert_eq!(
