@@ -16,14 +16,14 @@ export const test = base.extend({
 
   /** The person's page asks for a token; what the person then types into the app. */
   order: async ({ page, demo, labels }, use) => {
-    await use(async (/** @type {import('./service.js').User} */ user = demo.user('general'), service = demo) => {
+    await use(async (/** @type {import('./service.js').User} */ user = demo.user('general'), service = demo, activationPassword = ACTIVATION_PASSWORD) => {
       const mail = `${user.login_id}@example.co.jp`;
       await page.context().clearCookies();
       await signIn(page, labels, service.url, user);
-      await askForToken(page, labels, { mail, activationPassword: ACTIVATION_PASSWORD });
+      await askForToken(page, labels, { mail, activationPassword });
       await expectTitle(page, labels.waiting.title);
       const { serviceId, userId } = await service.mails.ids(mail);
-      return /** @type {Order} */ ({ serviceId, userId, activationPassword: ACTIVATION_PASSWORD });
+      return /** @type {Order} */ ({ serviceId, userId, activationPassword });
     });
   },
 

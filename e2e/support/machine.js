@@ -1,7 +1,6 @@
 // Programs on this machine: where they are, how they are started and stopped.
 import { execFile, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,14 +81,27 @@ function faketime() {
   return library;
 }
 
-/** A port of the loopback address that nobody listens on. @returns {Promise<number>} */
+/** Ports are looked for below those that the system gives to clients, and by each worker where no other one looks. */
+const PORTS_FROM = 20_000;
+const PORTS_OF_WORKER = 2_000;
+let lookedAt = process.pid % PORTS_OF_WORKER;
+
+/** A port of the loopback address that nobody listens on; one that was given is not given again soon. @returns {Promise<number>} */
 export async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {net.AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
+  const first = PORTS_FROM + PORTS_OF_WORKER * Number(process.env.TEST_PARALLEL_INDEX ?? 0);
+  for (;;) {
+    lookedAt = (lookedAt + 1) % PORTS_OF_WORKER;
+    const port = first + lookedAt;
+    if (await isFree(port)) return port;
+  }
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+function isFree(port) {
+  return new Promise((resolve) => {
+    const server = net.createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** A program that runs until it is told to stop; what it prints goes to a file. */

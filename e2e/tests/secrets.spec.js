@@ -104,7 +104,7 @@ function isSecretOfTheOperator(file) {
 
 /** A log without its times and the names of requests: among so many digits any six are found now and then. @param {string} log */
 function withoutNumbers(log) {
-  return Buffer.from(log.replace(/^\S+Z\b|\bid=[0-9a-f]{16}\b|\belapsed_ms=\S+/gm, ''));
+  return Buffer.from(log.replace(/^\S+Z\b|\b(?:request_)?id=[0-9a-f]{16}\b|\belapsed_ms=\S+/gm, ''));
 }
 
 /** The seeds of an app's tokens. @param {string} home @returns {Promise<Buffer[]>} */

@@ -10,7 +10,9 @@ import { Proxy } from '../../support/proxy.js';
 import { found } from '../../support/secrets.js';
 import { theSeedOf } from '../../support/seeds.js';
 
+/** Both long enough not to be found by chance. */
 const PIN = '60481735';
+const ACTIVATION_PASSWORD = '50719386';
 
 /** Everything that a script of the app's origin can read of what is kept. @param {import('@playwright/test').Page} page */
 function readable(page) {
@@ -58,7 +60,7 @@ test('no secret of the app is sent, shown, logged or readable where it is kept',
   app.page.context().on('request', (request) => seen.push(request.url()));
   const look = async () => seen.push(await app.page.content(), app.page.url());
 
-  const typed = await order(undefined, demo);
+  const typed = await order(undefined, demo, ACTIVATION_PASSWORD);
   await app.open(proxy.url);
   await app.send(typed);
   await look();

@@ -1,6 +1,7 @@
 //! A bank for the tests: one service, two companies, people whose passwords are all the same, a clock that stands still.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use data_encoding::BASE64URL_NOPAD;
 use jiff::civil::DateTime;
@@ -34,6 +35,8 @@ pub(crate) const CONFIRMATION: &str = "staple confirmation";
 pub(crate) const MAIL: &str = "hanako@company.example";
 /// The service.
 pub(crate) const SERVICE: &str = "test-bank";
+/// Tokens that were made without an app.
+static HOLLOW_TOKENS: AtomicU32 = AtomicU32::new(0);
 
 /// The people of the first company: login id and role. `stranger` and `stranger-boss` are of the second one.
 const PEOPLE: [(&str, Role); 6] = [
@@ -304,7 +307,8 @@ impl Bank {
             standing: state.standing(),
             ..Counter::of_new_token(None)
         };
-        let counter_no = CounterNo::new(now, u32::from_le_bytes(random_bytes()));
+        // Not by chance: the clock may stand still, and no two are alike.
+        let counter_no = CounterNo::new(now, HOLLOW_TOKENS.fetch_add(1, Ordering::Relaxed));
         let mut tx = self.app.store().begin().await.unwrap();
         tx.insert_issuance(&issuance, b"nothing").await.unwrap();
         let made = tx

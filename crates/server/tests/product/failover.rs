@@ -265,9 +265,9 @@ impl Scene {
         let database = servers.database();
         let config = database.config().clone();
         let bank = Bank::open(database).await;
-        bank.set_clock(Clock::system().now());
         let mut people = Vec::new();
         for number in 0..=PEOPLE {
+            bank.set_clock(Clock::system().now());
             let word = match number {
                 ..RIGHT => "right",
                 _ if number < RIGHT + WRONG => "wrong",
