@@ -12,9 +12,14 @@ import { expect } from '@playwright/test';
 /** An activation password that is nobody's birthday. */
 export const ACTIVATION_PASSWORD = '507193';
 
-/** @param {Page} page @param {string} title */
-export async function expectTitle(page, title) {
-  await expect(page.getByRole('heading', { level: 1, name: title, exact: true })).toBeVisible();
+/** @param {Page} page @param {string} title @param {{ within_ms?: number }} [how] */
+export async function expectTitle(page, title, { within_ms } = {}) {
+  await expect(page.getByRole('heading', { level: 1, name: title, exact: true })).toBeVisible({ timeout: within_ms });
+}
+
+/** The page of a person who waits loads itself again when the mail is out: waits until it has. @param {Page} page @param {Labels} labels */
+export async function expectMailSent(page, labels) {
+  await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
 }
 
 /**

@@ -78,9 +78,9 @@ export class PhoneApp {
     });
   }
 
-  /** @param {string} title */
-  shows(title) {
-    return expectTitle(this.page, title);
+  /** @param {string} title @param {{ within_ms?: number }} [how] */
+  shows(title, how) {
+    return expectTitle(this.page, title, how);
   }
 
   /** @param {string} name */
@@ -114,7 +114,7 @@ export class PhoneApp {
 
   /** From the completion page to the codes. @param {{ within_ms?: number }} [how] `within_ms`: until the page is there */
   async finish({ within_ms } = {}) {
-    await expect(this.page.getByRole('heading', { level: 1, name: this.words.doneTitle, exact: true })).toBeVisible({ timeout: within_ms });
+    await this.shows(this.words.doneTitle, { within_ms });
     await this.link(this.words.next).click();
     await this.shows(this.words.title);
   }

@@ -7,6 +7,7 @@ import {
   carryOut,
   enrol,
   enterCode,
+  expectMailSent,
   expectTitle,
   openTask,
   signIn,
@@ -40,8 +41,7 @@ test('no page on the way of a user breaks a rule of accessibility', async ({ pag
   await askForToken(page, labels, { mail, activationPassword: ACTIVATION_PASSWORD });
   await expectTitle(page, labels.waiting.title);
   const { serviceId, userId } = await demo.mails.ids(mail);
-  // The page loads itself again when the mail is out.
-  await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
+  await expectMailSent(page, labels);
   await look('05-waiting');
   await page.goto(address('/download'));
   await expectTitle(page, labels.download.title);

@@ -135,14 +135,14 @@ test('left for less than a minute the app stays open, and for longer it locks', 
   await app.page.clock.install();
 
   await app.hide();
-  await app.page.clock.fastForward(30_000);
+  await app.page.clock.fastForward(55_000);
   await app.unhide();
   await expect(app.page.locator('[data-cover]')).toBeHidden();
   await app.code();
 
   await test.step('also where the timers of a sleeping phone stood still', async () => {
     await app.hide();
-    await app.page.clock.setSystemTime(Date.now() + 30_000 + 61_000);
+    await app.page.clock.setSystemTime(Date.now() + 55_000 + 61_000);
     await app.unhide();
     await app.shows(words.lock.lockedTitle);
     await expect(app.cards).toHaveCount(0);

@@ -1,13 +1,13 @@
 // The QR code of the waiting page, through the camera and from a picture: it fills in both ids (J3).
 import { cameraArgs, film, gifOf, pictureOf, pixelsOf } from '../../support/camera.js';
 import { expect, test } from '../../support/app_test.js';
+import { expectMailSent } from '../../support/journey.js';
 
 const OF_ANOTHER_SERVICE = 'https://otp.another.example/app/#/add?service=another&user=12345678901231';
 
 /** The code that the waiting page draws. @param {any} fixtures @returns {Promise<Buffer>} */
 async function drawn({ page, words, labels }) {
-  // The page loads itself again when the mail is out.
-  await expect(page.getByRole('definition').getByText(labels.waiting.mailSent, { exact: true })).toBeVisible();
+  await expectMailSent(page, labels);
   const code = page.getByRole('img', { name: words.scan.onPage });
   await code.scrollIntoViewIfNeeded();
   return code.screenshot({ animations: 'disabled' });

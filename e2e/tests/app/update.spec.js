@@ -141,7 +141,7 @@ test('a page that is at work when another takes the next version is loaded anew 
     await mine(1);
     await others(0);
     gate.lost = undefined;
-    await expect(other.page.getByRole('heading', { level: 1, name: words.doneTitle, exact: true })).toBeVisible({ timeout: AGAIN_MS });
+    await other.shows(words.doneTitle, { within_ms: AGAIN_MS });
     await others(0);
     await other.link(words.next).click();
     await others(1);
